@@ -1,0 +1,49 @@
+"""What a run says while it works. A JSON answer ignores them; a stream shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from prysm.core.plan import Plan
+    from prysm.core.run import Stage, StageKind
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The plan stands; calls begin now."""
+
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class StageStarted:
+    """A model was called."""
+
+    kind: StageKind
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageFinished:
+    """A step ended, well or not."""
+
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The next piece of the final answer. Once one is out, no other model may replace the answer."""
+
+    text: str
+
+
+Event: TypeAlias = Planned | StageStarted | StageFinished | Delta
+Emit: TypeAlias = Callable[[Event], Awaitable[None]]
+"""Takes an event to the caller; awaiting it is the backpressure of a slow reader."""
+
+
+async def ignore(_: Event) -> None:
+    """Emit to nobody."""

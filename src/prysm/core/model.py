@@ -1,0 +1,87 @@
+"""A model of the catalog: what it costs, what it can do, how good it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prysm.core.chat import Usage
+
+Task: TypeAlias = Literal[
+    "code", "math", "reasoning", "analysis", "writing", "translation", "extraction", "factual", "chat"
+]
+Tier: TypeAlias = Literal["small", "mid", "strong"]
+TASKS: tuple[Task, ...] = get_args(Task)
+TIERS: tuple[Tier, ...] = get_args(Tier)
+
+TOKENS_PER_MTOK = 1_000_000
+NANO_PER_USD = 1_000_000_000
+TIER_QUALITY: Mapping[Tier, float] = MappingProxyType({"small": 0.50, "mid": 0.60, "strong": 0.75})
+"""Prior P(correct) of a model the catalog says nothing about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Integer nano-dollars per million tokens; `None` is unknown, which is not free."""
+
+    input: int | None = None
+    output: int | None = None
+    cached_input: int | None = None
+    cache_write: int | None = None
+    reasoning: int | None = None
+
+    def cost(self, usage: Usage) -> int | None:
+        """Nano-dollars for one call, rounded half up once; `None` when a price or a count is unknown."""
+        sides = (self.input_cost(usage), self.output_cost(usage))
+        return None if None in sides else sum(side for side in sides if side is not None)
+
+    def input_cost(self, usage: Usage) -> int | None:
+        """Nano-dollars for the prompt; cached and cache-write tokens at their own rate where one is known."""
+        if usage.prompt_tokens is None or self.input is None:
+            return None
+        cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
+        plain = max(0, usage.prompt_tokens - cached - written)
+        rates = (
+            (plain, self.input),
+            (cached, self.cached_input if self.cached_input is not None else self.input),
+            (written, self.cache_write if self.cache_write is not None else self.input),
+        )
+        return _round(sum(tokens * rate for tokens, rate in rates))
+
+    def output_cost(self, usage: Usage) -> int | None:
+        """Nano-dollars for the answer; reasoning tokens at their own rate where one is known."""
+        if usage.completion_tokens is None or self.output is None:
+            return None
+        reasoning = min(usage.reasoning_tokens or 0, usage.completion_tokens) if self.reasoning is not None else 0
+        return _round((usage.completion_tokens - reasoning) * self.output + reasoning * (self.reasoning or 0))
+
+
+def _round(nano_times_mtok: int) -> int:
+    return (nano_times_mtok + TOKENS_PER_MTOK // 2) // TOKENS_PER_MTOK
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One entry of the catalog. `id` is what callers write, `upstream` the name on the wire."""
+
+    id: str
+    provider: str
+    upstream: str
+    display: str
+    family: str
+    tier: Tier
+    price: Price = field(default_factory=Price)
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+    capabilities: frozenset[str] = frozenset()
+    quality: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    latency_ms: int | None = None
+    simulated: bool = False
+
+    def quality_for(self, task: Task) -> float:
+        """Prior P(correct) on `task`, 0–1; 0 says: never use it for that."""
+        return self.quality.get(task, self.quality.get("default", TIER_QUALITY[self.tier]))

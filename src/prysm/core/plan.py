@@ -1,0 +1,128 @@
+"""What a caller asks for, and the plan that answers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from prysm.core.chat import Message, Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prysm.core.model import Model, Task
+
+StrategyName: TypeAlias = Literal[
+    "single",
+    "cascade",
+    "ensemble_moa",
+    "blender",
+    "decompose_and_route",
+    "self_consistency",
+    "debate",
+]
+RoutingMode: TypeAlias = Literal["quality", "balanced", "agility"]
+Consensus: TypeAlias = Literal["majority", "weighted_confidence", "expert"]
+Difficulty: TypeAlias = Literal["trivial", "normal", "hard"]
+STRATEGIES: tuple[StrategyName, ...] = get_args(StrategyName)
+ROUTING_MODES: tuple[RoutingMode, ...] = get_args(RoutingMode)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How much to spend for how much certainty. `bar` is a bar on P(correct), 0–1; `k` the default width."""
+
+    id: str
+    bar: float
+    k: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A caller's request, whatever surface it came through.
+
+    `policy` or `strategy` set means orchestration; with neither, one model answers: `pinned`, or the one that
+    routing picks. `models` names the pool exactly: no quality filter, no self-sampling instead.
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = field(default_factory=Sampling)
+    pinned: str | None = None
+    policy: str | None = None
+    strategy: StrategyName | None = None
+    routing_mode: RoutingMode = "balanced"
+    k: int | None = None
+    samples: int | None = None
+    models: tuple[str, ...] = ()
+    aggregator: str | None = None
+    fallback: tuple[str, ...] = ()
+    max_cost_nano: int | None = None
+    deadline_s: float | None = None
+    stream: bool = False
+    retention_zero: bool = False
+    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def orchestrated(self) -> bool:
+        """Whether the caller asked for orchestration rather than for one model."""
+        return self.policy is not None or self.strategy is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the classifier read off a prompt. `signals` explains it; `difficulty_score` runs from 0 to 100."""
+
+    task: Task
+    difficulty: Difficulty
+    difficulty_score: int
+    compound: bool
+    words: int
+    prompt_tokens: int
+    signals: Mapping[str, bool | int | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A model that routing did not choose, and why."""
+
+    model: Model
+    est_cost_nano: int | None
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a plan may spend, worst case and expected; `None` is unknown."""
+
+    calls_max: int
+    cost_expected_nano: int | None
+    cost_max_nano: int | None
+    latency_ms_expected: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything decided before the first call.
+
+    `models` are in order of use: the ladder of a cascade, the proposers of an ensemble, the one sampled model of
+    self-consistency, or the chosen model of `single` followed by nothing. `fallbacks` are the ordered targets to
+    try when a model fails. `max_tokens` is the output cap of each call.
+    """
+
+    strategy: StrategyName
+    policy: Policy
+    mode: RoutingMode
+    profile: Profile
+    models: tuple[Model, ...]
+    reason: str
+    estimate: Estimate
+    forced: bool = False
+    aggregator: Model | None = None
+    fallbacks: tuple[Model, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    baseline: Model | None = None
+    k: int = 1
+    samples: int = 1
+    max_tokens: int | None = None
+    degraded: tuple[str, ...] = ()

@@ -1,0 +1,33 @@
+"""The seams with two or more real implementations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from prysm.core.chat import Completion, ModelCall, TextDelta
+
+
+class Provider(Protocol):
+    """Someone who runs models: a vendor's API, a server on this machine, or the sandbox.
+
+    Every failure is a `prysm.errors.ProviderError`; nothing raw escapes.
+    """
+
+    @property
+    def id(self) -> str:
+        """The provider's name in the catalog."""
+        ...
+
+    async def complete(self, call: ModelCall) -> Completion:
+        """Answer in one piece."""
+        ...
+
+    def stream(self, call: ModelCall) -> AsyncIterator[TextDelta | Completion]:
+        """Answer as it is written: deltas, then exactly one `Completion` with the whole text, last.
+
+        A stream that ends without its `Completion` raised; truncation is never a short answer.
+        """
+        ...

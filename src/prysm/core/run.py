@@ -1,0 +1,107 @@
+"""What happened during a run: stages, candidates, the answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from prysm.core.chat import Completion, Usage
+    from prysm.core.model import Model
+
+StageKind: TypeAlias = Literal[
+    "plan",
+    "answer",
+    "sample",
+    "propose",
+    "escalate",
+    "rank",
+    "aggregate",
+    "subtask",
+    "vote",
+    "revise",
+    "judge",
+    "repair",
+    "verify",
+]
+StageStatus: TypeAlias = Literal["ok", "failed", "cancelled"]
+Outcome: TypeAlias = Literal["ok", "degraded", "failed", "client_aborted", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of one call. `code` is `None` when it succeeded."""
+
+    status: StageStatus
+    code: str | None
+    ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One step of a run, in the order it finished; `parents` are the steps it read, so parallel work stays a DAG.
+
+    Times are milliseconds since the run began. A step without a model (a plan, a vote) has `model=None`.
+    """
+
+    i: int
+    kind: StageKind
+    status: StageStatus
+    started_ms: int
+    ended_ms: int
+    parents: tuple[int, ...] = ()
+    model: Model | None = None
+    completion: Completion | None = None
+    usage: Usage | None = None
+    cost_nano: int | None = None
+    sample: int = 0
+    error: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One model's answer, still to be compared with the others."""
+
+    stage: int
+    model: Model
+    completion: Completion
+
+    @property
+    def text(self) -> str:
+        """The answer's text."""
+        return self.completion.text
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Candidates that say the same. `weight` is their share, 0–1; `answer` the extracted answer, if any."""
+
+    members: tuple[int, ...]
+    models: tuple[str, ...]
+    weight: float
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How far to trust an answer: `confidence` is P(correct), `agreement` the top cluster's share.
+
+    Both run from 0 to 1; `None` is unknown.
+    """
+
+    confidence: float | None
+    agreement: float | None
+    method: str
+    clusters: tuple[Cluster, ...] = ()
+    bar_cleared: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a strategy returns: the chosen answer, how far to trust it, and what went less than well."""
+
+    candidate: Candidate
+    score: Score
+    degraded: tuple[str, ...] = ()
