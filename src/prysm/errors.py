@@ -32,6 +32,8 @@ class PrysmError(Exception):
     type: ClassVar[str] = "api_error"
     spent: bool = False
     """Whether money may have gone out: a client must not retry by itself."""
+    sealed: bool = False
+    """Whether the failed run has a durable receipt."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)

@@ -23,7 +23,7 @@ StrategyName: TypeAlias = Literal[
     "debate",
 ]
 RoutingMode: TypeAlias = Literal["quality", "balanced", "agility"]
-Consensus: TypeAlias = Literal["majority", "weighted_confidence", "expert"]
+PlanMode: TypeAlias = RoutingMode | Literal["direct"]
 Difficulty: TypeAlias = Literal["trivial", "normal", "hard"]
 STRATEGIES: tuple[StrategyName, ...] = get_args(StrategyName)
 ROUTING_MODES: tuple[RoutingMode, ...] = get_args(RoutingMode)
@@ -106,13 +106,14 @@ class Plan:
     """Everything decided before the first call.
 
     `models` are in order of use: the ladder of a cascade, the proposers of an ensemble, the one sampled model of
-    self-consistency, or the chosen model of `single` followed by nothing. `fallbacks` are the ordered targets to
-    try when a model fails. `max_tokens` is the output cap of each call.
+    self-consistency, or the chosen model of `single`. `fallbacks` are the ordered targets to try when a model
+    fails. `mode` is how routing chose, "direct" when the caller named the model. `max_tokens` caps the output of
+    each call; None leaves it to the model.
     """
 
     strategy: StrategyName
     policy: Policy
-    mode: RoutingMode
+    mode: PlanMode
     profile: Profile
     models: tuple[Model, ...]
     reason: str

@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
     from prysm.core.chat import Completion, Usage
     from prysm.core.model import Model
+    from prysm.core.plan import ChatRequest, Plan
 
 StageKind: TypeAlias = Literal[
     "plan",
@@ -105,3 +110,20 @@ class Verdict:
     candidate: Candidate
     score: Score
     degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that ended, well or not: everything its receipt and the metrics say of it."""
+
+    request_id: UUID
+    request: ChatRequest
+    plan: Plan
+    stages: Sequence[Stage]
+    degraded: tuple[str, ...]
+    outcome: Outcome
+    created: datetime
+    latency_ms: int
+    price_version: str
+    verdict: Verdict | None = None
+    error: str | None = None

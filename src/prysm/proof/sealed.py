@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A receipt: the canonical payload, its SHA-256, and the canonical body of every stage the payload commits to."""
+    """A receipt: the canonical payload, its SHA-256, and the canonical body of every stage it commits to."""
 
     request_id: UUID
     payload: bytes

@@ -1,0 +1,222 @@
+"""What callers may send, and the one request it becomes."""
+
+from __future__ import annotations
+
+from decimal import Decimal  # noqa: TC003 - pydantic reads it at run time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from prysm.core.chat import Message, Sampling
+from prysm.core.model import NANO_PER_USD
+from prysm.core.plan import STRATEGIES, ChatRequest, RoutingMode, StrategyName
+from prysm.errors import InvalidRequest, UnsupportedParameter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_MESSAGES = 2048
+MAX_MODELS = 8
+STRATEGY_ALIASES: Mapping[str, StrategyName] = MappingProxyType({"rank_fuse": "blender"})
+
+Names: TypeAlias = Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=MAX_MODELS)]
+StopWord: TypeAlias = Annotated[str, Field(max_length=1000)]
+Body = TypeVar("Body", bound=BaseModel)
+
+
+class TextPart(BaseModel):
+    """A text part of a message's content."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    type: Literal["text"]
+    text: str
+
+
+class ChatMessage(BaseModel):
+    """One turn. `content` is text, or a list of text parts, which are joined."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[TextPart]
+    name: str | None = Field(default=None, exclude=True)
+
+    def message(self) -> Message:
+        """The turn in our vocabulary."""
+        if isinstance(self.content, str):
+            return Message(self.role, self.content)
+        return Message(self.role, "".join(part.text for part in self.content))
+
+
+class StreamOptions(BaseModel):
+    """OpenAI's `stream_options`."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    include_usage: bool = False
+
+
+class _Shared(BaseModel):
+    """The fields every surface takes. Unknown ones are collected and refused unless they ask for nothing."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    max_completion_tokens: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    stop: StopWord | Annotated[list[StopWord], Field(max_length=4)] | None = None
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
+    user: str | None = None
+    k: Annotated[int, Field(ge=1, le=8)] | None = None
+    samples: Annotated[int, Field(ge=2, le=40)] | None = None
+    models: Names | None = None
+    aggregator: str | None = None
+    fallback: Names | None = None
+    max_cost_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None = None
+    deadline_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] | None = None
+    retention: Literal["zero"] | None = None
+    prysm_events: bool | None = None
+    include_trace: bool = True
+
+    def sampling(self) -> Sampling:
+        """How models are to sample; the newer name of the output cap wins."""
+        stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_tokens=self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens,
+            stop=stop,
+            seed=self.seed,
+            frequency_penalty=self.frequency_penalty,
+            presence_penalty=self.presence_penalty,
+        )
+
+    def refuse_extras(self) -> None:
+        """Refuse fields that nothing here honours, naming them; null, false and empty ask for nothing."""
+        asked = [name for name, value in (self.model_extra or {}).items() if value not in (None, False, [], {}, "")]
+        if asked:
+            listed = ", ".join(f"'{name[:64]}'" for name in asked[:8])
+            raise UnsupportedParameter(
+                f"Unknown or not yet supported: {listed}. Nothing is ignored silently: leave them out.",
+                param=asked[0][:64],
+            )
+
+    def request(self, messages: tuple[Message, ...], **target: Any) -> ChatRequest:
+        """The request in our vocabulary; `target` says who answers."""
+        self.refuse_extras()
+        return ChatRequest(
+            messages=messages,
+            sampling=self.sampling(),
+            k=self.k,
+            samples=self.samples,
+            models=tuple(self.models or ()),
+            aggregator=self.aggregator,
+            fallback=tuple(self.fallback or ()),
+            max_cost_nano=None if self.max_cost_usd is None else int(self.max_cost_usd * NANO_PER_USD),
+            deadline_s=self.deadline_s,
+            stream=bool(self.stream),
+            retention_zero=self.retention == "zero",
+            metadata=MappingProxyType(self.metadata or {}),
+            **target,
+        )
+
+
+class ChatBody(_Shared):
+    """`POST /v1/chat/completions`: OpenAI's body and Prysm's extras."""
+
+    model: Annotated[str, Field(min_length=1, max_length=256)]
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)]
+    routing_mode: RoutingMode = "balanced"
+    n: Literal[1] | None = None
+
+    def chat_request(self) -> ChatRequest:
+        """`auto` routes, `prysm/<policy or strategy>` orchestrates, anything else names a model."""
+        messages = tuple(message.message() for message in self.messages)
+        return self.request(messages, routing_mode=self.routing_mode, **_target(self.model))
+
+
+class OrchestrateBody(_Shared):
+    """`POST /v2/orchestrate`."""
+
+    prompt: Annotated[str, Field(min_length=1)] | None = None
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)] | None = None
+    policy: Annotated[str, Field(max_length=64)] = "balanced"
+    strategy: Literal[STRATEGIES, "rank_fuse"] | None = None  # type: ignore[valid-type]  # one list of names
+    dry_run: bool = False
+
+    def chat_request(self) -> ChatRequest:
+        """The orchestration that was asked for."""
+        strategy = None if self.strategy is None else STRATEGY_ALIASES.get(self.strategy, self.strategy)
+        return self.request(prompt_or_messages(self.prompt, self.messages), policy=self.policy, strategy=strategy)
+
+
+class RouteBody(BaseModel):
+    """`POST /v1/route`: which model would answer, without asking it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    prompt: Annotated[str, Field(min_length=1)] | None = None
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)] | None = None
+    routing_mode: RoutingMode = "balanced"
+
+    def chat_request(self) -> ChatRequest:
+        """The request routing would see."""
+        messages = prompt_or_messages(self.prompt, self.messages)
+        return ChatRequest(messages=messages, routing_mode=self.routing_mode)
+
+
+def read(kind: type[Body], raw: bytes) -> Body:
+    """Parse a body once; raises `InvalidRequest` naming the first field that is wrong and what is allowed."""
+    try:
+        return kind.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        param = _path(first["loc"])
+        if first["type"] == "json_invalid":
+            raise InvalidRequest(f"The body is not valid JSON: {first['msg']}.") from None
+        if first["type"] == "extra_forbidden":
+            raise UnsupportedParameter(f"Unknown or not yet supported: '{param}'.", param=param) from None
+        raise InvalidRequest(f"'{param}': {first['msg']}.", param=param) from None
+
+
+def prompt_or_messages(prompt: str | None, messages: list[ChatMessage] | None) -> tuple[Message, ...]:
+    """Exactly one of the two ways to say what is asked."""
+    if (prompt is None) == (messages is None):
+        raise InvalidRequest(
+            "Give either 'prompt' (a string) or 'messages' (a list), and not both.", param="messages"
+        )
+    if prompt is not None:
+        return (Message("user", prompt),)
+    return tuple(message.message() for message in messages or ())
+
+
+def _target(model: str) -> dict[str, Any]:
+    """Who answers, read off OpenAI's `model` field."""
+    if model == "auto":
+        return {}
+    if not model.startswith("prysm/"):
+        return {"pinned": model}
+    name = model.removeprefix("prysm/")
+    strategy = STRATEGY_ALIASES.get(name, name)
+    return {"strategy": strategy} if strategy in STRATEGIES else {"policy": name}
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    """`messages[2].content`, without the names of the union's branches that pydantic adds."""
+    path = ""
+    for step in loc:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif not path:
+            path = step
+        elif "[" not in step and step not in {"str", "int", "float"}:
+            path += f".{step}"
+    return path[:120]

@@ -1,0 +1,77 @@
+"""What the OpenAPI document says of routes that read their body themselves, once, instead of through FastAPI."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+ERROR: dict[str, Any] = {
+    "type": "object",
+    "required": ["error", "detail"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": "string"},
+            },
+        },
+        "detail": {
+            "type": "object",
+            "properties": {"error": {"type": "string"}, "message": {"type": "string"}},
+        },
+    },
+}
+REFUSALS = {
+    400: "The request cannot be carried out as written.",
+    401: "Missing or unknown API key.",
+    402: "Not for what the caller is ready to pay.",
+    404: "No such model, route or receipt.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    422: "The request cannot be carried out as written.",
+    502: "The model, or every model, failed.",
+    503: "No live model, no receipt, or the gateway is stopping.",
+    504: "The caller's deadline passed.",
+}
+
+
+def run(body: type[BaseModel], answer: str) -> dict[str, Any]:
+    """Keyword arguments of a route that runs the gateway on `body`."""
+    schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
+    inlined = _inlined(schema, schema.pop("$defs", {}))
+    return {
+        "response_model": None,
+        "responses": {200: {"description": answer}, **refusals(*REFUSALS)},
+        "openapi_extra": {
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": inlined}},
+            }
+        },
+    }
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error answers of a route."""
+    return {
+        status: {"description": REFUSALS[status], "content": {"application/json": {"schema": ERROR}}}
+        for status in statuses
+    }
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """The schema with its references resolved, since these bodies have no component of their own."""
+    if isinstance(schema, dict):
+        reference = schema.get("$ref", "")
+        if reference:
+            return _inlined(definitions[reference.rsplit("/", 1)[-1]], definitions)
+        return {key: _inlined(value, definitions) for key, value in schema.items()}
+    if isinstance(schema, list):
+        return [_inlined(item, definitions) for item in schema]
+    return schema

@@ -1,0 +1,138 @@
+"""The outermost layer: an id for every request, the key check, one log line, and no error that escapes raw."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from prysm.api.respond import problem_response
+from prysm.errors import PrysmError
+from prysm.receipt import new_request_id
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from prysm.accounts.keys import KeyRing
+    from prysm.telemetry import Telemetry
+
+PUBLIC = re.compile(r"/(health|ready|metrics|docs|docs/oauth2-redirect|openapi\.json|v1/proof/[^/]+(/stages/\d+)?)")
+"""Routes that need no key: process checks, the documentation, and receipts, whose ids cannot be guessed."""
+
+_UNSAFE = re.compile(r"[^\x21-\x7e]+")
+_LOGGED_ID_LIMIT = 128
+
+log = structlog.get_logger()
+
+
+class _Internal(PrysmError):
+    """A defect of ours; the type goes to the log, nothing goes to the caller."""
+
+
+class Edge:
+    """Wraps the application. Every path needs a key unless it is listed as public."""
+
+    def __init__(self, app: ASGIApp, keys: KeyRing, telemetry: Telemetry, *, public_proofs: bool) -> None:
+        self._app = app
+        self._keys = keys
+        self._telemetry = telemetry
+        self._public_proofs = public_proofs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        scope.setdefault("state", {})["request_id"] = exchange.request_id
+        try:
+            self._check_key(scope, exchange)
+            await self._app(scope, receive, exchange.send)
+        except PrysmError as error:
+            await exchange.refuse(error, receive)
+        except Exception as error:  # noqa: BLE001 - the last resort; its message may hold a caller's text
+            log.error(  # noqa: TRY400 - a traceback would show values
+                "defect", type=type(error).__name__, where=_where(error), request_id=str(exchange.request_id)
+            )
+            defect = _Internal("Something went wrong in the gateway. It is logged under this request's id.")
+            await exchange.refuse(defect, receive)
+        finally:
+            self._account(scope, exchange)
+
+    def _check_key(self, scope: Scope, exchange: _Exchange) -> None:
+        path: str = scope["path"]
+        public = PUBLIC.fullmatch(path) is not None and (self._public_proofs or not path.startswith("/v1/proof/"))
+        if not public:
+            caller = self._keys.authenticate(exchange.header(b"authorization"))
+            scope["state"]["caller"] = caller
+
+    def _account(self, scope: Scope, exchange: _Exchange) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        self._telemetry.answered(method, route, exchange.status)
+        log.info(
+            "request",
+            method=method,
+            path=scope["path"][:_LOGGED_ID_LIMIT],
+            status=exchange.status,
+            ms=exchange.elapsed_ms(),
+            request_id=str(exchange.request_id),
+            client_request_id=exchange.client_request_id(),
+            caller=getattr(scope["state"].get("caller"), "key", None),
+        )
+
+
+_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+
+
+class _Exchange:
+    """One request and its answer, as far as the edge needs to know."""
+
+    __slots__ = ("_began", "_scope", "_send", "_started", "request_id", "status")
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.request_id = new_request_id()
+        self.status = 499
+        self._scope = scope
+        self._send = send
+        self._started = False
+        self._began = time.perf_counter()
+
+    async def send(self, message: Message) -> None:
+        """Pass on, with the request's id on the head."""
+        if message["type"] == "http.response.start":
+            self._started = True
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", str(self.request_id).encode())]
+        await self._send(message)
+
+    async def refuse(self, error: PrysmError, receive: Receive) -> None:
+        """Answer with an error, unless an answer has begun: then the connection breaks off."""
+        if self._started:
+            raise error
+        await problem_response(error, self._scope["path"], self.request_id)(self._scope, receive, self.send)
+
+    def header(self, name: bytes) -> str | None:
+        """A request header by its lower-case name."""
+        return next((value.decode("latin-1") for key, value in self._scope["headers"] if key == name), None)
+
+    def client_request_id(self) -> str | None:
+        """The caller's own id: recorded, never adopted."""
+        given = self.header(b"x-request-id")
+        return None if given is None else _UNSAFE.sub("", given)[:_LOGGED_ID_LIMIT]
+
+    def elapsed_ms(self) -> int:
+        """Milliseconds since the request came."""
+        return int((time.perf_counter() - self._began) * 1000)
+
+
+def _where(error: BaseException) -> str:
+    """File and line of the defect, without the values around it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "unknown"
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"

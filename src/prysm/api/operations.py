@@ -1,0 +1,36 @@
+"""For whoever runs the gateway: is it up, can it work, what has it done."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
+from starlette.responses import JSONResponse, Response
+
+from prysm import __version__
+from prysm.api.services import services
+
+router = APIRouter(tags=["Operations"])
+metrics_router = APIRouter(tags=["Operations"])
+
+
+@router.get("/health")
+async def health() -> dict[str, str]:
+    """Whether the process answers."""
+    return {"status": "ok", "version": __version__}
+
+
+@router.get("/ready", responses={503: {"description": "Not ready, with what is missing."}})
+async def ready(request: Request) -> JSONResponse:
+    """Whether a request could be answered: the database is reachable and at least one model is live."""
+    parts = services(request)
+    database, live = await parts.receipts.ping(), len(parts.catalog.live())
+    able = database and live > 0
+    body = {"status": "ready" if able else "not ready", "database": database, "live_models": live}
+    return JSONResponse(body, status_code=200 if able else 503)
+
+
+@metrics_router.get("/metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Metrics in Prometheus' text format."""
+    return Response(services(request).telemetry.scrape(), media_type=CONTENT_TYPE_LATEST)

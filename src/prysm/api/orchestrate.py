@@ -1,0 +1,32 @@
+"""`POST /v2/orchestrate`: several models on one prompt, by policy or by strategy."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+
+from fastapi import APIRouter
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
+from starlette.responses import JSONResponse, Response
+
+from prysm.api import bodies, documented, render
+from prysm.api.respond import RunResponse, Shape
+from prysm.api.services import read_body, services
+
+router = APIRouter(tags=["Orchestration"])
+
+
+@router.post("/v2/orchestrate", **documented.run(bodies.OrchestrateBody, "An orchestrated answer, or its plan."))
+async def orchestrate(request: Request) -> Response:
+    """Spend several models on one prompt; `dry_run` shows the plan and its price and calls nothing."""
+    body = bodies.read(bodies.OrchestrateBody, await read_body(request))
+    gateway, chat = services(request).gateway, body.chat_request()
+    if body.dry_run:
+        return JSONResponse(render.dry_run(gateway.plan(chat), int(time.time())))
+    shape = Shape(
+        render=partial(render.orchestration, trace=body.include_trace),
+        events=body.prysm_events is not False,
+        usage=body.stream_options is not None and body.stream_options.include_usage,
+        trace=body.include_trace,
+    )
+    return RunResponse(gateway, chat, shape)

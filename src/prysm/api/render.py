@@ -1,0 +1,241 @@
+"""An answer as JSON: OpenAI's fields, and the `prysm` block with everything we know about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prysm.core.model import NANO_PER_USD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prysm.core.model import Model
+    from prysm.core.plan import Plan
+    from prysm.core.run import Cluster, Stage
+    from prysm.gateway import Answer
+
+
+def chat_completion(answer: Answer) -> dict[str, Any]:
+    """`POST /v1/chat/completions`."""
+    return _openai(answer, "chat.completion") | {"prysm": block(answer)}
+
+
+def orchestration(answer: Answer, *, trace: bool) -> dict[str, Any]:
+    """`POST /v2/orchestrate`."""
+    prysm = block(answer)
+    if trace:
+        prysm["stages"] = [stage(item) for item in answer.stages]
+    return _openai(answer, "orchestration") | {"prysm": prysm}
+
+
+def block(answer: Answer) -> dict[str, Any]:
+    """The `prysm` block."""
+    request_id = str(answer.receipt.sealed.request_id)
+    kind = "orchestration" if answer.request.orchestrated else "routing"
+    body = orchestrated(answer) if answer.request.orchestrated else routing(answer.plan, answer)
+    return {
+        "request_id": request_id,
+        "latency_ms": answer.latency_ms,
+        "simulated": any(item.model.simulated for item in answer.stages if item.model),
+        kind: body,
+        "cost": cost(answer),
+        "calls": [call(item) for item in answer.stages if item.model is not None],
+        "proof": proof(answer),
+        "openings": {
+            name: {"enc": opening.enc, "salt": opening.salt} for name, opening in answer.receipt.openings.items()
+        },
+    }
+
+
+def usage(answer: Answer) -> dict[str, Any]:
+    """OpenAI's usage, summed over every call."""
+    spent = answer.receipt.account
+    return {
+        "prompt_tokens": spent.prompt_tokens,
+        "completion_tokens": spent.completion_tokens,
+        "total_tokens": spent.prompt_tokens + spent.completion_tokens,
+    }
+
+
+def routing(plan: Plan, answer: Answer | None = None) -> dict[str, Any]:
+    """Which model, why it, and why not the others; of the model that answered, when one did."""
+    model = answer.verdict.candidate.model if answer else plan.models[0]
+    failed = [item for item in answer.stages if item.status != "ok" and item.model] if answer else []
+    signals = dict(plan.profile.signals) | {"difficulty": plan.profile.difficulty_score}
+    return {
+        "model": model.id,
+        "model_display": model.display,
+        "display": model.display,
+        "provider": model.provider,
+        "tier": model.tier,
+        "task": plan.profile.task,
+        "mode": plan.mode,
+        "why": plan.reason,
+        "signals": signals,
+        "signals_detected": [name for name, value in signals.items() if value is True],
+        "in_cost": usd(model.price.input),
+        "out_cost": usd(model.price.output),
+        "confidence": answer.verdict.score.confidence if answer else None,
+        "confidence_method": answer.verdict.score.method if answer else None,
+        "degraded": list(answer.degraded if answer else plan.degraded),
+        "alternatives": [
+            {"model": other.model.id, "est_cost_usd": usd(other.est_cost_nano), "why_not": other.why_not}
+            for other in plan.alternatives
+        ],
+        "fallbacks": [{"model": item.model.id, "error": item.error} for item in failed if item.model],
+    }
+
+
+def orchestrated(answer: Answer) -> dict[str, Any]:
+    """Policy, strategy, and how far to trust the answer."""
+    score = answer.verdict.score
+    return planned(answer.plan) | {
+        "models_used": _unique(item.model for item in answer.stages if item.model and item.status == "ok"),
+        "confidence": score.confidence,
+        "agreement": score.agreement,
+        "confidence_method": score.method,
+        "bar_cleared": score.bar_cleared,
+        "degraded": list(answer.degraded),
+        "clusters": [_cluster(cluster) for cluster in score.clusters],
+    }
+
+
+def planned(plan: Plan) -> dict[str, Any]:
+    """The same block before anything ran: both numbers null."""
+    return {
+        "policy": plan.policy.id,
+        "strategy": plan.strategy,
+        "reason": plan.reason,
+        "forced": plan.forced,
+        "task": plan.profile.task,
+        "signals": dict(plan.profile.signals) | {"difficulty": plan.profile.difficulty_score},
+        "models_used": _unique((*plan.models, *((plan.aggregator,) if plan.aggregator else ()))),
+        "confidence": None,
+        "agreement": None,
+        "confidence_method": None,
+        "bar": plan.policy.bar,
+        "bar_cleared": None,
+        "degraded": list(plan.degraded),
+        "clusters": [],
+    }
+
+
+def dry_run(plan: Plan, created: int) -> dict[str, Any]:
+    """A plan and its price, without an answer."""
+    estimate = plan.estimate
+    return {
+        "object": "orchestration.plan",
+        "created": created,
+        "model": plan.models[0].id,
+        "choices": [],
+        "prysm": {
+            "orchestration": planned(plan),
+            "estimate": {
+                "calls_max": estimate.calls_max,
+                "cost_usd_expected": usd(estimate.cost_expected_nano),
+                "cost_usd_max": usd(estimate.cost_max_nano),
+                "latency_ms_expected": estimate.latency_ms_expected,
+            },
+        },
+    }
+
+
+def cost(answer: Answer) -> dict[str, Any]:
+    """What was spent, and what the strongest model alone would have cost for the same prompt and answer."""
+    spent, baseline = answer.receipt.account, answer.plan.baseline
+    used = answer.stages[answer.verdict.candidate.stage].usage
+    alone = baseline.price.cost(used) if baseline and used else None
+    saved = None if alone is None or spent.total_nano is None else alone - spent.total_nano
+    return {
+        "total_usd": usd(spent.total_nano),
+        "input_usd": usd(spent.input_nano),
+        "output_usd": usd(spent.output_nano),
+        "baseline_model": baseline.id if baseline else None,
+        "baseline_usd": usd(alone),
+        "saved_usd": usd(saved),
+        "estimated": spent.estimated,
+        "price_version": answer.price_version,
+    }
+
+
+def call(item: Stage) -> dict[str, Any]:
+    """One model call of the run."""
+    return {
+        "model": item.model.id if item.model else None,
+        "provider": item.model.provider if item.model else None,
+        "attempts": len(item.attempts),
+        "tokens_in": item.usage.prompt_tokens if item.usage else None,
+        "tokens_out": item.usage.completion_tokens if item.usage else None,
+        "cost_usd": usd(item.cost_nano),
+        "status": item.status,
+        "ms": item.ended_ms - item.started_ms,
+    }
+
+
+def stage(item: Stage) -> dict[str, Any]:
+    """One step of the run, calls and votes alike."""
+    return {
+        "i": item.i,
+        "kind": item.kind,
+        "model": item.model.id if item.model else None,
+        "provider": item.model.provider if item.model else None,
+        "status": item.status,
+        "started_ms": item.started_ms,
+        "ended_ms": item.ended_ms,
+        "tokens_in": item.usage.prompt_tokens if item.usage else None,
+        "tokens_out": item.usage.completion_tokens if item.usage else None,
+        "cost_usd": usd(item.cost_nano),
+        "parents": list(item.parents),
+        "error": item.error,
+        "note": item.note,
+    }
+
+
+def proof(answer: Answer) -> dict[str, Any]:
+    """The receipt in short; the whole of it is at `url`."""
+    request_id, model = str(answer.receipt.sealed.request_id), answer.verdict.candidate.model
+    return {
+        "version": 2,
+        "request_id": request_id,
+        "timestamp": answer.receipt.sealed_at,
+        "proof_hash": answer.receipt.proof_hash,
+        "url": f"/v1/proof/{request_id}",
+        "model": model.id,
+        "provider": model.provider,
+        "mode": answer.plan.mode,
+        "reason": answer.plan.reason,
+        "verifiable": True,
+    }
+
+
+def usd(nano: int | None) -> float | None:
+    """Nano-dollars as a JSON number; unknown stays null."""
+    return None if nano is None else nano / NANO_PER_USD
+
+
+def _openai(answer: Answer, kind: str) -> dict[str, Any]:
+    done = answer.verdict.candidate
+    return {
+        "id": f"prysm-{answer.receipt.sealed.request_id}",
+        "object": kind,
+        "created": int(answer.created.timestamp()),
+        "model": done.model.id,
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": done.text, "refusal": None},
+                "logprobs": None,
+                "finish_reason": done.completion.finish_reason,
+            }
+        ],
+        "usage": usage(answer),
+        "system_fingerprint": done.completion.system_fingerprint,
+    }
+
+
+def _cluster(cluster: Cluster) -> dict[str, Any]:
+    return {"models": list(cluster.models), "weight": round(cluster.weight, 4), "answer": cluster.answer}
+
+
+def _unique(models: Iterable[Model]) -> list[str]:
+    return list(dict.fromkeys(model.id for model in models))

@@ -1,0 +1,115 @@
+"""Carries one run between the wire and the gateway: JSON or stream, and a caller who may hang up at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import orjson
+from starlette.responses import Response
+
+from prysm.api import problems
+from prysm.api.sse import EventStream
+from prysm.core.events import ignore
+from prysm.errors import PrysmError
+from prysm.gateway import CLIENT_GONE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from starlette.types import Receive, Scope, Send
+
+    from prysm.core.plan import ChatRequest
+    from prysm.gateway import Answer, Gateway
+
+Render: TypeAlias = "Callable[[Answer], dict[str, Any]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How one surface shows a run."""
+
+    render: Render
+    events: bool
+    usage: bool
+    trace: bool
+
+
+class RunResponse(Response):
+    """An ASGI response that runs the gateway while it watches for the caller hanging up."""
+
+    def __init__(self, gateway: Gateway, request: ChatRequest, shape: Shape) -> None:
+        self.background = None
+        self._gateway = gateway
+        self._request = request
+        self._shape = shape
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or stop quietly when nobody is left to answer."""
+        work = asyncio.current_task()
+        watch = asyncio.ensure_future(_cancel_when_gone(receive, work))
+        request_id: UUID = scope["state"]["request_id"]
+        try:
+            if self._request.stream:
+                await self._stream(send, request_id)
+            else:
+                await self._json(send, request_id)
+        except asyncio.CancelledError as error:
+            if CLIENT_GONE not in error.args or work is None:
+                raise
+            work.uncancel()
+        finally:
+            watch.cancel()
+
+    async def _json(self, send: Send, request_id: UUID) -> None:
+        answer = await self._gateway.run(self._request, request_id, ignore)
+        body = orjson.dumps(self._shape.render(answer))
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"x-prysm-proof-url", f"/v1/proof/{request_id}".encode()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _stream(self, send: Send, request_id: UUID) -> None:
+        stream = EventStream(
+            send,
+            request_id,
+            self._request,
+            int(time.time()),
+            events=self._shape.events,
+            usage=self._shape.usage,
+        )
+        try:
+            answer = await self._gateway.run(self._request, request_id, stream.emit)
+            await stream.finish(answer, trace=self._shape.trace)
+        except PrysmError as error:
+            if not stream.started:
+                raise
+            await stream.fail(error)
+        finally:
+            await stream.close()
+
+
+async def _cancel_when_gone(receive: Receive, work: asyncio.Task[Any] | None) -> None:
+    """Wait for the disconnect and cancel the run, so that no upstream call outlives its caller."""
+    with contextlib.suppress(asyncio.CancelledError):
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if work is not None:
+            work.cancel(CLIENT_GONE)
+
+
+def problem_response(error: PrysmError, path: str, request_id: UUID | None) -> Response:
+    """An error as an HTTP answer."""
+    return Response(
+        problems.body_of(error),
+        status_code=problems.status_of(error, path),
+        headers=dict(problems.headers_of(error, request_id)),
+        media_type="application/json",
+    )

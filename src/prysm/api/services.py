@@ -1,0 +1,74 @@
+"""What the routes work with, wired once by the application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from prysm.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from starlette.requests import Request
+
+    from prysm.gateway import Gateway
+    from prysm.proof.sealed import Sealed
+    from prysm.registry.catalog import Catalog
+    from prysm.telemetry import Telemetry
+
+
+class Receipts(Protocol):
+    """Reads receipts back."""
+
+    async def get(self, request_id: UUID) -> Sealed | None:
+        """The receipt with its stages, or None."""
+        ...
+
+    async def ping(self) -> bool:
+        """Whether the database answers, within a bounded time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts that answer requests."""
+
+    gateway: Gateway
+    catalog: Catalog
+    receipts: Receipts
+    telemetry: Telemetry
+    body_limit: int
+
+
+def services(request: Request) -> Services:
+    """The services of the application that serves `request`."""
+    found: Services = request.app.state.services
+    return found
+
+
+async def read_body(request: Request) -> bytes:
+    """The whole JSON body, at most the configured size; refuses other types and compressed bodies."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise UnsupportedMediaType("Send the body as JSON with `content-type: application/json`.")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("Compressed bodies are not accepted; send the JSON as it is.")
+    limit = services(request).body_limit
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise _too_large(limit)
+    if not body:
+        raise InvalidRequest("The body is empty; send a JSON object.")
+    return bytes(body)
+
+
+def _too_large(limit: int) -> RequestTooLarge:
+    return RequestTooLarge(
+        f"The body is over {limit // 1_000_000} MB. Send less, or raise [server] body_limit_mb in prysm.toml."
+    )

@@ -1,0 +1,178 @@
+"""The composition root: opens what is to be open, and wires every part by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from prysm import __version__
+from prysm.accounts.keys import KeyRing, root_key
+from prysm.api import catalog as catalog_routes
+from prysm.api import openai, operations, orchestrate, proofs
+from prysm.api.edge import Edge
+from prysm.api.respond import problem_response
+from prysm.api.services import Services
+from prysm.config import Config, Settings, load_config, zero_key
+from prysm.errors import InvalidRequest, NotFound, PrysmError
+from prysm.gateway import Gateway
+from prysm.planner import Planner
+from prysm.providers.build import build_provider
+from prysm.providers.ollama import discover, ollama_models
+from prysm.providers.transport import open_transport
+from prysm.registry.catalog import Catalog
+from prysm.store.database import Database
+from prysm.telemetry import Telemetry, configure_logging
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from prysm.core.model import Model
+    from prysm.core.provider import ProviderSpec
+
+LOCAL_SERVER = "PRYSM_LOCAL_SERVER"
+"""Set by `prysm serve` for its workers: where the model server it started listens, and its key, as JSON."""
+
+PARENT_CHECK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A model server that the gateway's own parent process started."""
+
+    base_url: str
+    api_key: str
+
+
+def from_environment() -> FastAPI:
+    """Make the application from the environment; the factory that the server's workers call."""
+    settings = Settings.from_environment(os.environ)
+    configure_logging(settings.log_level)
+    local = os.environ.get(LOCAL_SERVER)
+    endpoint = Endpoint(**json.loads(local)) if local else None
+    return create_app(settings, load_config(settings, os.environ), endpoint)
+
+
+def create_app(settings: Settings, config: Config, local: Endpoint | None = None) -> FastAPI:
+    """Wire the application. Needs a migrated database at `settings.database_url`."""
+    telemetry = Telemetry()
+    docs = config.server.docs
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opened(settings, config, local, telemetry) as parts:
+            app.state.services = parts
+            yield
+
+    app = FastAPI(
+        title="Prysm",
+        version=__version__,
+        summary="Several language models on one prompt, and a receipt for every answer.",
+        lifespan=lifespan,
+        docs_url="/docs" if docs else None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if docs else None,
+        exception_handlers={
+            PrysmError: _problem,
+            HTTPException: _framework_problem,
+            RequestValidationError: _validation_problem,
+        },
+    )
+    for module in (openai, orchestrate, catalog_routes, proofs, operations):
+        app.include_router(module.router)
+    if config.server.metrics:
+        app.include_router(operations.metrics_router)
+    keys = KeyRing(root_key(settings.data_dir, settings.root_key))
+    app.add_middleware(Edge, keys=keys, telemetry=telemetry, public_proofs=config.proof.public)
+    return app
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, config: Config, local: Endpoint | None, telemetry: Telemetry
+) -> AsyncIterator[Services]:
+    """Everything that is open while the gateway serves, closed in reverse order, receipts under way first."""
+    catalog = await live_catalog(config, local)
+    database = await Database.open(settings.database_url or "")
+    transport = open_transport()
+    guard = asyncio.create_task(_die_with_parent()) if settings.workers > 1 else None
+    try:
+        reachable = [spec for spec in catalog.providers if spec.usable and spec.id not in catalog.down]
+        providers = {spec.id: build_provider(spec, transport) for spec in reachable}
+        planner = Planner(catalog, config.policies, config.fallbacks)
+        gateway = Gateway(planner, providers, database.committer, telemetry, catalog.price_version)
+        limit = int(config.server.body_limit_mb * 1_000_000)
+        yield Services(gateway, catalog, database.receipts, telemetry, limit)
+        await gateway.close()
+    finally:
+        if guard is not None:
+            guard.cancel()
+        await transport.aclose()
+        await database.close()
+
+
+async def live_catalog(config: Config, local: Endpoint | None) -> Catalog:
+    """The catalog, with this machine's Ollama models in it when no provider with a key is live."""
+    providers = [_with_endpoint(spec, local) for spec in config.providers]
+    found = ollama_models(await discover()) if zero_key(config) else ()
+    catalog = Catalog((*config.models, *_new(found, config.models)), providers)
+    catalog.mark_down(*(spec.id for spec in providers if spec.managed and not spec.base_url))
+    return catalog
+
+
+def _with_endpoint(spec: ProviderSpec, local: Endpoint | None) -> ProviderSpec:
+    if not spec.managed or local is None:
+        return spec
+    return replace(spec, base_url=local.base_url, api_key=local.api_key)
+
+
+def _new(found: tuple[Model, ...], known: tuple[Model, ...]) -> list[Model]:
+    ids = {model.id for model in known}
+    return [model for model in found if model.id not in ids]
+
+
+async def _die_with_parent() -> None:
+    """End this worker when the process that owns the database and the port is gone, however it went."""
+    parent = os.getppid()
+    with suppress(asyncio.CancelledError):
+        while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of a parent's death
+            await asyncio.sleep(PARENT_CHECK_S)
+        signal.raise_signal(signal.SIGTERM)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    """One of our errors as an HTTP answer."""
+    shown = error if isinstance(error, PrysmError) else PrysmError("unexpected")
+    return problem_response(shown, request.url.path, request.state.request_id)
+
+
+async def _framework_problem(request: Request, error: Exception) -> Response:
+    """The router's own refusals, in our envelope."""
+    shown: PrysmError
+    if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004 - method not allowed
+        shown = _MethodNotAllowed("This route takes another method; /docs lists them.")
+    else:
+        shown = NotFound("There is no such route; /docs lists them.")
+    return problem_response(shown, request.url.path, request.state.request_id)
+
+
+async def _validation_problem(request: Request, _: Exception) -> Response:
+    """A path or query parameter of the wrong type."""
+    shown = InvalidRequest("A parameter in the address is of the wrong type; /docs shows what it takes.")
+    return problem_response(shown, request.url.path, request.state.request_id)
+
+
+class _MethodNotAllowed(InvalidRequest):
+    status = 405
+    code = "method_not_allowed"

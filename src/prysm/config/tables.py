@@ -1,0 +1,160 @@
+"""What `prysm.toml` may say, table by table, and the values that providers and models become."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from prysm.config.values import (
+    Address,
+    Capability,
+    Chance,
+    ModelId,
+    Name,
+    Network,
+    Period,
+    PolicyName,
+    Seal,
+    Seconds,
+    Table,
+    TaskName,
+    Tokens,
+    Usd,
+    Variable,
+)
+from prysm.core.model import Model, Price, Tier
+from prysm.core.provider import ProviderSpec, WireFormat
+from prysm.registry.prices import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+    from typing import Self
+
+
+class ProviderTable(Table):
+    """One `[[providers]]`."""
+
+    id: Name
+    kind: WireFormat
+    base_url: Address = ""
+    api_key_env: Variable | None = None
+    managed: Literal["xllamacpp"] | None = None
+    timeout_s: Seconds = 60.0
+    connect_timeout_s: Seconds = 5.0
+    first_byte_timeout_s: Seconds = 30.0
+    idle_timeout_s: Seconds = 20.0
+    max_concurrency: Annotated[int, Field(ge=1)] = 64
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if not (self.base_url or self.managed or self.kind == "sandbox"):
+            raise ValueError('needs "base_url": everything before /chat/completions, /messages or /models/…')
+        return self
+
+    def spec(self, environ: Mapping[str, str]) -> ProviderSpec:
+        """The provider with its key from the environment, if the key is there and can be sent."""
+        key = environ.get(self.api_key_env, "").strip() if self.api_key_env else ""
+        sendable = key.isascii() and key.isprintable()
+        return ProviderSpec(
+            **self.model_dump(), api_key=key if key and sendable else None, needs_key=self.api_key_env is not None
+        )
+
+
+class ModelTable(Table):
+    """One `[[models]]`. A price that is left out comes from the price table of the package, or is unknown."""
+
+    id: ModelId
+    provider: Name
+    tier: Tier
+    upstream: Name | None = None
+    display: Annotated[str, Field(min_length=1)] | None = None
+    family: Name | None = None
+    input_usd_per_mtok: Usd = None
+    output_usd_per_mtok: Usd = None
+    cached_input_usd_per_mtok: Usd = None
+    cache_write_usd_per_mtok: Usd = None
+    reasoning_usd_per_mtok: Usd = None
+    audio_input_usd_per_mtok: Usd = None  # accepted so that a shared price list loads; no call carries audio
+    audio_output_usd_per_mtok: Usd = None
+    context_window: Tokens | None = None
+    max_output_tokens: Tokens | None = None
+    capabilities: list[Capability] = Field(default_factory=list)
+    quality: dict[TaskName, Chance] = Field(default_factory=dict)
+    latency_ms: Tokens | None = None
+
+    def model(self, provider: ProviderSpec, on: date) -> Model:
+        """The model, priced for that day. Whatever the sandbox serves is simulated."""
+        upstream = self.upstream or self.id
+        return Model(
+            id=self.id,
+            provider=self.provider,
+            upstream=upstream,
+            display=self.display or self.id,
+            family=self.family or self.provider,
+            tier=self.tier,
+            price=resolve(provider.base_url, upstream, self._stated(), on),
+            context_window=self.context_window,
+            max_output_tokens=self.max_output_tokens,
+            capabilities=frozenset(self.capabilities),
+            quality=MappingProxyType(dict(self.quality)),
+            latency_ms=self.latency_ms,
+            simulated=provider.kind == "sandbox",
+        )
+
+    def _stated(self) -> Price:
+        return Price(
+            input=self.input_usd_per_mtok,
+            output=self.output_usd_per_mtok,
+            cached_input=self.cached_input_usd_per_mtok,
+            cache_write=self.cache_write_usd_per_mtok,
+            reasoning=self.reasoning_usd_per_mtok,
+        )
+
+
+class PolicyTable(Table):
+    """One `[policies.NAME]`: the bar on P(correct) and the default width."""
+
+    bar: Chance
+    k: Annotated[int, Field(ge=1, le=8)]
+
+
+class Server(Table):
+    """`[server]`."""
+
+    body_limit_mb: Annotated[float, Field(gt=0, le=1024)] = 10
+    drain_timeout_s: Annotated[float, Field(ge=0, le=3600)] = 30
+    docs: bool = True
+    metrics: bool = True
+    trusted_proxies: Annotated[tuple[Network, ...], Field(strict=False)] = ()
+
+
+class Retention(Table):
+    """`[retention]`: how long text, run records and idempotency keys are kept; `None` keeps none."""
+
+    content: Period = None
+    runs: Period = timedelta(days=365)
+    idempotency: Period = timedelta(hours=24)
+
+
+class Proof(Table):
+    """`[proof]`: whether a receipt can be read without a key, and when an answer may leave before its receipt."""
+
+    public: bool = True
+    seal: Seal = "strict"
+
+
+class File(Table):
+    """The whole of `prysm.toml`, laid over the built-in catalog."""
+
+    extends: Literal["builtin"] | None = None
+    server: Server = Server()
+    retention: Retention = Retention()
+    proof: Proof = Proof()
+    policies: dict[PolicyName, PolicyTable]
+    fallbacks: dict[str, list[str]] = Field(default_factory=dict)
+    providers: list[ProviderTable]
+    models: list[ModelTable]

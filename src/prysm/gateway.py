@@ -1,0 +1,207 @@
+"""A request, top to bottom: admit, plan, execute, score, seal, settle."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from prysm.classify import classify
+from prysm.core.events import Delta, Planned, ignore
+from prysm.core.run import Finished
+from prysm.errors import DeadlineExceeded, Overloaded, PrysmError
+from prysm.receipt import Receipt, make_receipt
+from prysm.strategies import STRATEGIES, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping
+    from uuid import UUID
+
+    from prysm.core.events import Emit
+    from prysm.core.plan import ChatRequest, Plan
+    from prysm.core.ports import Provider
+    from prysm.core.run import Outcome, Stage, Verdict
+    from prysm.planner import Planner
+    from prysm.proof.sealed import Sealed
+    from prysm.telemetry import Telemetry
+
+CLIENT_GONE = "client gone"
+"""Cancel a run with this message when its caller hung up; any other cancellation is the gateway stopping."""
+
+
+class Sealer(Protocol):
+    """Makes a receipt durable before it returns; raises `ProofUnavailable` when it cannot."""
+
+    async def put(self, sealed: Sealed) -> None:
+        """Store the receipt and its stages."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished run as every surface renders it."""
+
+    request: ChatRequest
+    plan: Plan
+    verdict: Verdict
+    stages: tuple[Stage, ...]
+    degraded: tuple[str, ...]
+    receipt: Receipt
+    created: datetime
+    latency_ms: int
+    price_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    request_id: UUID
+    run: Run
+    created: datetime
+    clock: float
+
+    def elapsed_ms(self) -> int:
+        return int((time.perf_counter() - self.clock) * 1000)
+
+
+class Gateway:
+    """Runs requests. One per process; holds no state of any request."""
+
+    def __init__(
+        self,
+        planner: Planner,
+        providers: Mapping[str, Provider],
+        sealer: Sealer,
+        telemetry: Telemetry,
+        price_version: str,
+    ) -> None:
+        self.planner = planner
+        self._providers = providers
+        self._sealer = sealer
+        self._telemetry = telemetry
+        self._price_version = price_version
+        self._sealing: set[asyncio.Task[Receipt]] = set()
+        self._closing = False
+
+    async def run(self, request: ChatRequest, request_id: UUID, emit: Emit = ignore) -> Answer:
+        """Answer `request`; `emit` sees it happen. The receipt is durable before this returns or raises.
+
+        Raises a `PrysmError`. Cancel it with `CLIENT_GONE` when the caller hung up.
+        """
+        self._admit()
+        plan = self.plan(request)
+        begun = self._begin(request, request_id, plan, emit)
+        try:
+            await emit(Planned(plan))
+            verdict = _scored(plan, request, await self._execute(begun, request))
+            if request.stream and not begun.run.streamed:
+                await emit(Delta(verdict.candidate.text))
+        except PrysmError as error:
+            await self._seal_failure(begun, "failed", error)
+            raise
+        except asyncio.CancelledError as error:
+            await self._seal_failure(begun, "client_aborted" if CLIENT_GONE in error.args else "interrupted")
+            raise
+        return await self._answer(begun, verdict)
+
+    def plan(self, request: ChatRequest) -> Plan:
+        """What would be done for `request`, without doing it."""
+        return self.planner.plan(request, classify(request.messages))
+
+    async def close(self) -> None:
+        """Take no more runs and wait for the receipts under way."""
+        self._closing = True
+        if self._sealing:
+            await asyncio.wait(self._sealing)
+
+    def _admit(self) -> None:
+        if self._closing:
+            raise Overloaded("The gateway is stopping; retry against another replica or in a moment.")
+
+    def _begin(self, request: ChatRequest, request_id: UUID, plan: Plan, emit: Emit) -> _Begun:
+        run = Run(request, plan, self._providers, emit, os.urandom(8))
+        return _Begun(request_id, run, datetime.now(UTC), time.perf_counter())
+
+    async def _execute(self, begun: _Begun, request: ChatRequest) -> Verdict:
+        strategy = STRATEGIES[begun.run.plan.strategy]
+        if request.deadline_s is None:
+            return await strategy.run(begun.run)
+        try:
+            async with asyncio.timeout(request.deadline_s):
+                return await strategy.run(begun.run)
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"No answer within deadline_s = {request.deadline_s:g}. "
+                "Allow more time, or ask for fewer or faster models.",
+                param="deadline_s",
+            ) from None
+
+    async def _answer(self, begun: _Begun, verdict: Verdict) -> Answer:
+        """Seal the run and hand the answer out; the answer is withheld when its receipt cannot be made durable."""
+        finished = self._finished(begun, "degraded" if begun.run.degraded else "ok", verdict)
+        receipt = await self._seal(finished)
+        self._telemetry.run_finished(finished)
+        return Answer(
+            request=finished.request,
+            plan=finished.plan,
+            verdict=verdict,
+            stages=tuple(finished.stages),
+            degraded=finished.degraded,
+            receipt=receipt,
+            created=finished.created,
+            latency_ms=finished.latency_ms,
+            price_version=self._price_version,
+        )
+
+    async def _seal_failure(self, begun: _Begun, outcome: Outcome, error: PrysmError | None = None) -> None:
+        """Seal a run that gave no answer; a failure to seal it must not hide why it failed."""
+        finished = self._finished(begun, outcome, error=error.code if error else outcome)
+        self._telemetry.run_finished(finished)
+        try:
+            await self._keep(self._seal(finished))
+        except PrysmError:
+            self._telemetry.seal_failed()
+        else:
+            if error is not None:
+                error.sealed = True
+
+    async def _seal(self, finished: Finished) -> Receipt:
+        receipt = make_receipt(finished)
+        await self._sealer.put(receipt.sealed)
+        return receipt
+
+    async def _keep(self, sealing: Coroutine[object, object, Receipt]) -> None:
+        """Let a receipt be written to its end even when the request that owes it is being cancelled."""
+        task = asyncio.ensure_future(sealing)
+        self._sealing.add(task)
+        task.add_done_callback(self._sealing.discard)
+        await asyncio.shield(task)
+
+    def _finished(
+        self, begun: _Begun, outcome: Outcome, verdict: Verdict | None = None, error: str | None = None
+    ) -> Finished:
+        run = begun.run
+        return Finished(
+            request_id=begun.request_id,
+            request=run.request,
+            plan=run.plan,
+            stages=run.stages,
+            degraded=tuple(run.degraded),
+            outcome=outcome,
+            created=begun.created,
+            latency_ms=begun.elapsed_ms(),
+            price_version=self._price_version,
+            verdict=verdict,
+            error=error,
+        )
+
+
+def _scored(plan: Plan, request: ChatRequest, verdict: Verdict) -> Verdict:
+    """Hold the answer's confidence against the policy's bar, where a policy is at work."""
+    score = verdict.score
+    if not request.orchestrated or score.bar_cleared is not None:
+        return verdict
+    cleared = None if score.confidence is None else score.confidence >= plan.policy.bar
+    return replace(verdict, score=replace(score, bar_cleared=cleared))

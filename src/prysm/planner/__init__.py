@@ -1,0 +1,133 @@
+"""From a request and what was read off its prompt to a plan. Decides everything, touches nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from prysm.core.plan import Plan
+from prysm.errors import InvalidRequest, NoProviderAvailable
+from prysm.planner import budget, routing, table
+from prysm.planner.crew import Crew, Situation, muster, strongest
+from prysm.planner.pool import narrow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prysm.core.model import Model
+    from prysm.core.plan import ChatRequest, Policy, Profile, RoutingMode
+    from prysm.registry.catalog import Catalog
+
+MODE_OF_POLICY: Mapping[str, RoutingMode] = MappingProxyType(
+    {"efficiency": "agility", "balanced": "balanced", "depth": "quality"}
+)
+MOST_FALLBACKS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Makes plans over a catalog. `fallbacks` are the operator's chains: model id to ids, in order."""
+
+    catalog: Catalog
+    policies: Mapping[str, Policy]
+    fallbacks: Mapping[str, tuple[str, ...]]
+
+    def plan(self, request: ChatRequest, profile: Profile) -> Plan:
+        """Decide strategy, models and caps; raises when nothing live can take the request."""
+        situation = self._situation(request, profile)
+        if not request.orchestrated:
+            return self._finish(situation, *_one_model(situation))
+        if request.strategy is None:
+            return self._finish(situation, *_by_policy(situation))
+        table.require_available(request.strategy)
+        crew = muster(request.strategy, situation)
+        return self._finish(situation, crew, f"Strategy {request.strategy} was asked for: {crew.note}.", ())
+
+    def _situation(self, request: ChatRequest, profile: Profile) -> Situation:
+        policy = self._policy(request.policy or "balanced")
+        mode: RoutingMode = request.routing_mode
+        if request.orchestrated:
+            mode = MODE_OF_POLICY.get(policy.id, "balanced")
+        pool = narrow(self._candidates(request), request, profile)
+        ranked = routing.rank(pool.models, profile, mode)
+        return Situation(request, profile, policy, "direct" if request.pinned else mode, ranked)
+
+    def _finish(self, situation: Situation, crew: Crew, reason: str, degraded: tuple[str, ...]) -> Plan:
+        request, profile = situation.request, situation.profile
+        crew, cap, notes = budget.fit(crew, request)
+        chosen = next(row for row in situation.ranked if row.model is crew.models[0])
+        return Plan(
+            strategy=crew.strategy,
+            policy=situation.policy,
+            mode=situation.mode,
+            profile=profile,
+            models=crew.models,
+            reason=reason,
+            estimate=budget.estimate(crew, request, profile, cap),
+            forced=request.strategy is not None or request.pinned is not None,
+            aggregator=crew.aggregator,
+            fallbacks=self._fallbacks(situation, crew),
+            alternatives=routing.alternatives(situation.ranked, chosen) if crew.strategy == "single" else (),
+            baseline=strongest(situation.models, profile),
+            k=crew.k,
+            samples=crew.samples,
+            max_tokens=cap,
+            degraded=tuple(dict.fromkeys((*degraded, *crew.degraded, *notes))),
+        )
+
+    def _policy(self, name: str) -> Policy:
+        try:
+            return self.policies[name]
+        except KeyError:
+            known = ", ".join(self.policies)
+            raise InvalidRequest(f"Unknown policy '{name[:64]}'. Use one of: {known}.", param="policy") from None
+
+    def _candidates(self, request: ChatRequest) -> Sequence[Model]:
+        named = (request.pinned,) if request.pinned is not None else tuple(dict.fromkeys(request.models))
+        return tuple(self._live(name) for name in named) or self.catalog.pool()
+
+    def _live(self, name: str) -> Model:
+        """A model the caller named; raises `NotFound` when unknown, `NoProviderAvailable` when not live."""
+        model = self.catalog.get(name)
+        if not self.catalog.is_live(model):
+            spec = self.catalog.provider(model.provider)
+            fix = f"set {spec.api_key_env}" if spec.api_key_env and not spec.usable else "see GET /v1/models"
+            raise NoProviderAvailable(f"The model '{name}' is known but not live: {fix}.", param="model")
+        return model
+
+    def _fallbacks(self, situation: Situation, crew: Crew) -> tuple[Model, ...]:
+        """Ordered targets for when the chosen model fails: the caller's, the operator's, else the next best."""
+        request, first = situation.request, crew.models[0]
+        named = request.fallback or self.fallbacks.get(first.id, ())
+        if named:
+            models = [self.catalog.get(name) for name in named]
+            return tuple(model for model in models if self.catalog.is_live(model) and model is not first)
+        if request.pinned is not None or request.models:
+            return ()
+        return tuple(model for model in situation.models if model not in crew.models)[:MOST_FALLBACKS]
+
+
+def _one_model(situation: Situation) -> tuple[Crew, str, tuple[str, ...]]:
+    """The model the caller named, or the best value."""
+    best = situation.ranked[0]
+    crew = Crew("single", (best.model,), f"{best.model.display} answers alone")
+    if situation.mode == "direct":
+        return crew, f"{best.model.display} was named by the caller.", ()
+    return crew, routing.why(best, situation.profile, situation.mode), ()
+
+
+def _by_policy(situation: Situation) -> tuple[Crew, str, tuple[str, ...]]:
+    """The table's choice; a strategy this version cannot run is replaced, and that is said."""
+    policy, profile = situation.policy, situation.profile
+    wanted, row = table.auto_strategy(policy, profile)
+    chosen = wanted if wanted in table.AVAILABLE else table.without(wanted, policy, profile)
+    crew = muster(chosen, situation)
+    reason = f"Policy {policy.id}, {row}: {crew.note}."
+    if chosen == wanted:
+        return crew, reason, ()
+    return (
+        crew,
+        f"{reason} {wanted} was due and is not available in this version.",
+        (f"strategy_replaced:{wanted}",),
+    )

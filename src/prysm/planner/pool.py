@@ -1,0 +1,66 @@
+"""Which live models may be asked at all: what the caller named, the prompt's length, the task, the ceiling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prysm.errors import InvalidRequest, NoProviderAvailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from prysm.core.model import Model
+    from prysm.core.plan import ChatRequest, Profile
+
+MIN_OUTPUT_TOKENS = 256
+"""Room an answer needs at the least; a model that cannot give it is not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The models that remain, and for each that does not, why."""
+
+    models: tuple[Model, ...]
+    excluded: tuple[tuple[Model, str], ...]
+
+
+def narrow(candidates: Sequence[Model], request: ChatRequest, profile: Profile) -> Pool:
+    """Keep the models that can take this request; raise when none can, saying what would have helped."""
+    if not candidates:
+        raise NoProviderAvailable(
+            "No model is live. Set a provider key (OPENAI_API_KEY, …), list a provider in prysm.toml, "
+            "or install the local model with `prysm models pull local`."
+        )
+    reasons = [(model, exclusion(model, request, profile)) for model in candidates]
+    kept = tuple(model for model, why in reasons if why is None)
+    excluded = tuple((model, why) for model, why in reasons if why is not None)
+    if not kept:
+        raise _nothing_left(excluded, profile)
+    return Pool(kept, excluded)
+
+
+def exclusion(model: Model, request: ChatRequest, profile: Profile) -> str | None:
+    """Why `model` cannot take the request, or None when it can."""
+    if not fits(model, profile.prompt_tokens, request.sampling.max_tokens):
+        return f"its context of {model.context_window} tokens is too short"
+    if model.quality_for(profile.task) == 0:
+        return f"the catalog says never to use it for {profile.task}"
+    if request.max_cost_nano is not None and None in (model.price.input, model.price.output):
+        return "its price is unknown, so no ceiling could be kept"
+    return None
+
+
+def fits(model: Model, prompt_tokens: int, max_tokens: int | None) -> bool:
+    """Whether prompt and answer fit the model's context; an unknown context is taken to fit."""
+    wanted = min(max_tokens or MIN_OUTPUT_TOKENS, MIN_OUTPUT_TOKENS)
+    return model.context_window is None or prompt_tokens + wanted <= model.context_window
+
+
+def _nothing_left(excluded: Iterable[tuple[Model, str]], profile: Profile) -> InvalidRequest:
+    listed = "; ".join(f"{model.id}: {why}" for model, why in list(excluded)[:8])
+    return InvalidRequest(
+        f"No live model can take this request (about {profile.prompt_tokens} prompt tokens, task {profile.task}). "
+        f"{listed}. Shorten the prompt, raise the ceiling, or add a model that fits.",
+        param="messages",
+    )

@@ -1,0 +1,168 @@
+"""What a provider's refusal means: one table for all wire formats, since compatible servers mix their words.
+
+Codes and types: OpenAI "Error codes", Anthropic "Errors", Google AIP-193 status names, llama.cpp and vLLM servers.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from prysm.errors import ProviderError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prysm.errors import FailureKind
+
+LONGEST_WAIT_S = 3600.0
+HTTP_STATUSES = range(400, 600)
+REDIRECT, SERVER_ERROR = 300, 500
+MESSAGE_LIMIT = 2_000
+
+BY_STATUS: Mapping[int, FailureKind] = {
+    400: "rejected",
+    401: "auth",
+    402: "auth",
+    403: "auth",
+    404: "rejected",
+    408: "unavailable",
+    409: "unavailable",
+    413: "context_length",
+    422: "rejected",
+    425: "unavailable",
+    429: "rate_limited",
+}
+BY_NAME: Mapping[str, FailureKind] = {
+    "api_error": "unavailable",
+    "api_key_invalid": "auth",
+    "authentication_error": "auth",
+    "billing_error": "auth",
+    "content_filter": "content_filter",
+    "content_policy_violation": "content_filter",
+    "context_length_exceeded": "context_length",
+    "deadline_exceeded": "unavailable",
+    "exceed_context_size_error": "context_length",
+    "insufficient_quota": "auth",
+    "internal": "unavailable",
+    "invalid_api_key": "auth",
+    "invalid_argument": "rejected",
+    "invalid_request_error": "rejected",
+    "not_found": "rejected",
+    "not_found_error": "rejected",
+    "overloaded_error": "unavailable",
+    "permission_denied": "auth",
+    "permission_error": "auth",
+    "rate_limit_error": "rate_limited",
+    "rate_limit_exceeded": "rate_limited",
+    "request_too_large": "context_length",
+    "resource_exhausted": "rate_limited",
+    "server_error": "unavailable",
+    "timeout_error": "unavailable",
+    "unauthenticated": "auth",
+    "unavailable": "unavailable",
+}
+TELLING: tuple[FailureKind, ...] = ("context_length", "content_filter", "auth")
+"""A code that names one of these says more than any status."""
+SAYS_TOO_LONG = re.compile(
+    r"prompt is too long|maximum context length|context (?:length|window|size)|input token count .* exceeds",
+    re.IGNORECASE,
+)
+WHAT_NEXT: Mapping[FailureKind, str] = {
+    "rate_limited": "is limiting the rate; wait, or add another provider or fallback model",
+    "auth": "refused the key or the account; check its API key, its rights and its billing",
+    "context_length": "says the prompt does not fit; shorten it or choose a model with a larger context window",
+    "content_filter": "refused the content; rephrase it or choose another model",
+    "malformed": "sent no answer; check its base_url",
+    "rejected": "refused the request; check its base_url, the model's name and the parameters",
+    "unavailable": "could not serve the request; try again or choose another model",
+}
+
+
+class Unusable(Exception):
+    """A wire format's verdict on one call; its adapter makes a `ProviderError` of it, with the provider's name."""
+
+    def __init__(self, kind: FailureKind, why: str) -> None:
+        super().__init__(why)
+        self.kind = kind
+        self.why = why
+
+
+def refusal(provider: str, status: int, body: object, retry_after_s: float | None) -> ProviderError:
+    """Make the error of a status that is not 200. `body` is read for its codes and never kept."""
+    kind = kind_of(error_in(body) or {}, status)
+    wait = retry_after_s if kind in {"rate_limited", "unavailable"} else None
+    message = f"{provider} answered {status}: it {WHAT_NEXT[kind]}."
+    return ProviderError(kind, message, upstream_status=status, retry_after_s=wait)
+
+
+def check_error(body: Mapping[str, Any]) -> None:
+    """Raise `Unusable` when an answer with status 200 is an error all the same."""
+    error = error_in(body)
+    if error is not None:
+        kind = kind_of(error, None)
+        raise Unusable(kind, f"sent an error in place of an answer: it {WHAT_NEXT[kind]}")
+
+
+def error_in(body: object) -> dict[str, Any] | None:
+    """Find the error object that OpenAI's, Anthropic's and Google's bodies all have under `error`."""
+    if isinstance(body, list) and body:
+        body = body[0]  # Google wraps the errors of streams in an array
+    error = body.get("error") if isinstance(body, dict) else None
+    if isinstance(error, str):
+        return {"message": error}
+    return error if isinstance(error, dict) else None
+
+
+def kind_of(error: Mapping[str, Any], status: int | None) -> FailureKind:
+    """Classify: the code that says most, then the words about length, then the status."""
+    names = _names(error)
+    by_name = {BY_NAME[name] for name in names if name in BY_NAME}
+    for kind in TELLING:
+        if kind in by_name:
+            return kind
+    status = status or _status_in(error)
+    verdict: FailureKind = _by_status(status) if status else min(by_name, default="unavailable")
+    too_long = SAYS_TOO_LONG.search(str(error.get("message", ""))[:MESSAGE_LIMIT])
+    return "context_length" if verdict == "rejected" and too_long else verdict
+
+
+def _names(error: Mapping[str, Any]) -> list[str]:
+    details = error.get("details")
+    items = details if isinstance(details, list) else []
+    reasons = [item.get("reason") for item in items if isinstance(item, dict)]
+    found = [error.get("code"), error.get("type"), error.get("status"), *reasons]
+    return [name.lower() for name in found if isinstance(name, str)]
+
+
+def _status_in(error: Mapping[str, Any]) -> int | None:
+    code = error.get("code")
+    return code if isinstance(code, int) and code in HTTP_STATUSES else None
+
+
+def _by_status(status: int) -> FailureKind:
+    if status < REDIRECT:
+        return "malformed"
+    return BY_STATUS.get(status, "unavailable" if status >= SERVER_ERROR else "rejected")
+
+
+def retry_after(value: str | None) -> float | None:
+    """Read `Retry-After` (RFC 9110, section 10.2.3) as seconds, 0 to 3600; anything else is as good as absent."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = _until(value)
+    return seconds if 0 <= seconds <= LONGEST_WAIT_S else None
+
+
+def _until(date: str) -> float:
+    try:
+        moment = parsedate_to_datetime(date)
+    except ValueError:
+        return -1.0
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (aware - datetime.now(UTC)).total_seconds()

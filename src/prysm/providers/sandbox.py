@@ -1,0 +1,167 @@
+"""The sandbox: simulated models, deterministic and labelled, for tests, demos and load. No network, no key."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from prysm.core.chat import Completion, TextDelta, Usage
+from prysm.core.model import Model, Price
+from prysm.errors import ProviderError
+from prysm.providers.sandbox_answers import reply
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from prysm.core.chat import FinishReason, ModelCall
+    from prysm.core.model import Tier
+    from prysm.core.provider import ProviderSpec
+    from prysm.errors import FailureKind
+
+CHARS_PER_TOKEN = 4
+CONTEXT_WINDOW = 200_000
+REFUSAL = "I'm sorry, but I can't help with that."
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxProfile:
+    """How a simulated model behaves: P(right) per task (`default` for the rest), its latency, its scripted fault.
+
+    `hangs` stays silent until the provider's total timeout; `fails_with` fails every call; `refuses` and `answer`
+    replace what it says.
+    """
+
+    quality: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({"default": 1.0}))
+    latency_ms: int = 0
+    fails_with: FailureKind | None = None
+    hangs: bool = False
+    refuses: bool = False
+    answer: str | None = None
+
+
+PROFILES: Mapping[str, SandboxProfile] = MappingProxyType(
+    {
+        "sandbox-small": SandboxProfile({"default": 0.55}, 20),
+        "sandbox-mid": SandboxProfile({"default": 0.75}, 40),
+        "sandbox-strong": SandboxProfile({"default": 0.95}, 80),
+        "sandbox-code": SandboxProfile({"default": 0.65, "code": 0.95}, 60),
+        "sandbox-math": SandboxProfile({"default": 0.65, "math": 0.98}, 60),
+    }
+)
+_CATALOG: Mapping[str, tuple[Tier, int, int]] = {
+    "sandbox-small": ("small", 100_000_000, 400_000_000),
+    "sandbox-mid": ("mid", 500_000_000, 2_000_000_000),
+    "sandbox-strong": ("strong", 3_000_000_000, 12_000_000_000),
+    "sandbox-code": ("mid", 600_000_000, 2_400_000_000),
+    "sandbox-math": ("mid", 600_000_000, 2_400_000_000),
+}
+"""Tier and nano-dollars per million tokens in and out. Nobody is billed: the prices exercise the accounting."""
+
+
+def sandbox_models() -> tuple[Model, ...]:
+    """Catalog entries, each of a family of its own, since their draws are independent."""
+    return tuple(
+        Model(
+            id=name,
+            provider="sandbox",
+            upstream=name,
+            display=f"{name} (simulated)",
+            family=name,
+            tier=tier,
+            price=Price(input=price_in, output=price_out),
+            context_window=CONTEXT_WINDOW,
+            quality=MappingProxyType(dict(PROFILES[name].quality)),
+            latency_ms=PROFILES[name].latency_ms,
+            simulated=True,
+        )
+        for name, (tier, price_in, price_out) in _CATALOG.items()
+    )
+
+
+class SandboxProvider:
+    """A `prysm.core.ports.Provider` that computes its answers. `profiles` scripts its models by upstream name.
+
+    The answer is a function of the upstream name, the messages and, unless the temperature is 0, the seed and
+    `call.sample`.
+    """
+
+    def __init__(self, spec: ProviderSpec, profiles: Mapping[str, SandboxProfile] = PROFILES) -> None:
+        self._spec = spec
+        self._profiles = profiles
+
+    @property
+    def id(self) -> str:
+        """The provider's name in the catalog."""
+        return self._spec.id
+
+    async def complete(self, call: ModelCall) -> Completion:
+        """Answer after the model's latency."""
+        profile = self._profile(call)
+        await asyncio.sleep(profile.latency_ms / 1000)
+        await self._misbehave(profile)
+        return _complete(call, profile)
+
+    async def stream(self, call: ModelCall) -> AsyncIterator[TextDelta | Completion]:
+        """Answer word by word, spread evenly over the model's latency."""
+        profile = self._profile(call)
+        await self._misbehave(profile)
+        completion = _complete(call, profile)
+        words = pieces(completion.text)
+        for word in words:
+            await asyncio.sleep(profile.latency_ms / 1000 / len(words))
+            yield TextDelta(word)
+        yield completion
+
+    def _profile(self, call: ModelCall) -> SandboxProfile:
+        try:
+            return self._profiles[call.model.upstream]
+        except KeyError:
+            known = ", ".join(self._profiles)
+            raise ProviderError("rejected", f"The sandbox has no model of that name. It has: {known}.") from None
+
+    async def _misbehave(self, profile: SandboxProfile) -> None:
+        if profile.hangs:
+            await asyncio.sleep(self._spec.timeout_s)
+            raise ProviderError("timeout", f"The simulated model was silent for {self._spec.timeout_s:g} s.")
+        if profile.fails_with is not None:
+            raise ProviderError(profile.fails_with, "The simulated model failed, as its profile says.")
+
+
+def tokens(text: str) -> int:
+    """Simulated token count: a quarter of the characters, rounded up, at least 1."""
+    return max(1, -(-len(text) // CHARS_PER_TOKEN))
+
+
+def pieces(text: str) -> list[str]:
+    """`text` cut into words with the white space that follows them; joined they are `text` again."""
+    return re.findall(r"\S+\s*|^\s+", text)
+
+
+def _complete(call: ModelCall, profile: SandboxProfile) -> Completion:
+    text, reason = _cut(_say(call, profile), call)
+    prompt_tokens = sum(tokens(message.content) for message in call.messages)
+    usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=tokens(text))
+    return Completion(text, reason, usage, served_model=call.model.upstream)
+
+
+def _say(call: ModelCall, profile: SandboxProfile) -> str:
+    if profile.refuses:
+        return REFUSAL
+    if profile.answer is not None:
+        return profile.answer
+    greedy = call.sampling.temperature == 0
+    salt = "greedy" if greedy else f"{call.sampling.seed}/{call.sample}"
+    return reply(call.model.upstream, call.messages, profile.quality, salt)
+
+
+def _cut(text: str, call: ModelCall) -> tuple[str, FinishReason]:
+    """Obey `stop` and `max_tokens`, as a real model would."""
+    ends = [at for stop in call.sampling.stop if stop and (at := text.find(stop)) >= 0]
+    text = text[: min(ends, default=len(text))]
+    limit = call.sampling.max_tokens
+    if limit is not None and tokens(text) > limit:
+        return text[: limit * CHARS_PER_TOKEN], "length"
+    return text, "stop"

@@ -1,0 +1,80 @@
+"""Which models there are, and which of them can take a call right now."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from prysm.errors import NotFound
+from prysm.registry.prices import price_version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from prysm.core.model import Model
+    from prysm.core.provider import ProviderSpec
+
+
+class Catalog:
+    """Models and their providers by id. Every question is a lookup; only a change of health computes anything."""
+
+    def __init__(self, models: Iterable[Model], providers: Iterable[ProviderSpec]) -> None:
+        self._models = {model.id: model for model in models}
+        self._providers = {spec.id: spec for spec in providers}
+        self._down: frozenset[str] = frozenset()
+        self.models: tuple[Model, ...] = tuple(self._models.values())
+        self.providers: tuple[ProviderSpec, ...] = tuple(self._providers.values())
+        self.price_version: str = price_version(self.models)
+        self._refresh()
+
+    def get(self, model_id: str) -> Model:
+        """Return the model that callers name so, live or not; raises `NotFound` (`model_not_found`)."""
+        try:
+            return self._models[model_id]
+        except KeyError:
+            raise NotFound(self._not_found(model_id), param="model", code="model_not_found") from None
+
+    def provider(self, provider_id: str) -> ProviderSpec:
+        """Return the provider; raises `NotFound` for one that the catalog does not have."""
+        try:
+            return self._providers[provider_id]
+        except KeyError:
+            raise NotFound(f"There is no provider {provider_id!r}; it must be listed in prysm.toml.") from None
+
+    def is_live(self, model: Model) -> bool:
+        """Whether a call could be made now: a usable key (or none needed), and neither model nor provider down."""
+        return model.id in self._live_ids
+
+    def live(self) -> tuple[Model, ...]:
+        """Every model that could be called now, in catalog order."""
+        return self._live
+
+    def pool(self) -> tuple[Model, ...]:
+        """Return the live models that routing may pick by itself: simulated ones only when nothing else is live."""
+        return self._pool
+
+    @property
+    def down(self) -> frozenset[str]:
+        """Ids of models and providers that are taken to be unable to answer."""
+        return self._down
+
+    def mark_down(self, *ids: str) -> None:
+        """Take models or providers out of the pool until they are marked up."""
+        self._down |= set(ids)
+        self._refresh()
+
+    def mark_up(self, *ids: str) -> None:
+        """Let models or providers back into the pool."""
+        self._down -= set(ids)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        able = {spec.id for spec in self.providers if spec.usable and spec.id not in self._down}
+        self._live = tuple(m for m in self.models if m.provider in able and m.id not in self._down)
+        self._live_ids = frozenset(model.id for model in self._live)
+        self._pool = tuple(model for model in self._live if not model.simulated) or self._live
+
+    def _not_found(self, model_id: str) -> str:
+        near = difflib.get_close_matches(model_id[:200], self._models, n=3)
+        hint = f" Did you mean {' or '.join(near)}?" if near else ""
+        return f"There is no model {model_id[:200]!r}.{hint} GET /v1/models lists them."

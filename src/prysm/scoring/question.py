@@ -1,0 +1,117 @@
+"""What form of answer a prompt asks for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from prysm.scoring.notation import folded, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FIRST_CHARS, LAST_CHARS = 1_000, 3_000
+
+_NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
+
+_LINE_OPTION = re.compile(r"\n[ \t]*[-*]?[ \t]*\(?([A-Ja-j])[).:][ \t]*(\S[^\n]{0,200})")
+_INLINE_OPTION = re.compile(r"\(([A-J])\)[ \t]*([^()\n]{1,120})")
+_ARITHMETIC = re.compile(r"\d ?[+*/^×÷] ?\d|\d - \d")
+_OUTPUT = re.compile(
+    r"\bassert\b[^\n]{0,400}==|\bwhat (?:does|will|is)\b[^.?\n]{0,60}\b(?:print|return|output)|\boutput of\b"
+)
+_POLAR_START = re.compile(
+    r"(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|must|may|am)\s+\S"
+)
+_TRUE_OR_FALSE = re.compile(r"\b(?:true or false|yes or no|yes/no|true/false)\b")
+_LAST_QUESTION = re.compile(r"[.!?\n:]")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_AMOUNTS = _words("many much old far long tall fast likely")
+_CALCULATIONS = _words("calculate compute percent percentage probability")
+_ASKS_FOR = _words("what what's find determine evaluate")
+_QUANTITIES = _words(
+    """
+    value sum product number total remainder average area volume length distance cost price speed ratio age perimeter
+    integer degrees
+    """
+)
+_MAKES = _words("write implement create complete fix refactor generate give def")
+_PROGRAMS = _words("function code program script class method query regex sql def")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The form a prompt asks for: `options` (letter → folded text) for a multiple choice, and what else shows.
+
+    `literal` is a value as a program prints it: case, quotes inside and spaces count. `words` are the prompt's own words: an answer that repeats them says nothing by it.
+    """
+
+    options: Mapping[str, str] = field(default_factory=lambda: _NO_OPTIONS)
+    polar: bool = False
+    numeric: bool = False
+    percent: bool = False
+    code: bool = False
+    literal: bool = False
+    words: frozenset[str] = frozenset()
+
+    @property
+    def closed(self) -> bool:
+        """Whether one short answer is right: a letter, a number, yes or no, the value a program prints."""
+        return bool(self.options) or self.polar or self.numeric or self.literal
+
+
+OPEN = Question()
+
+
+def read(prompt: str | None) -> Question:
+    """Look at the ends of `prompt`; with none, nothing is known about the form."""
+    if not prompt:
+        return OPEN
+    text = prompt if len(prompt) <= FIRST_CHARS + LAST_CHARS else f"{prompt[:FIRST_CHARS]}\n{prompt[-LAST_CHARS:]}"
+    lower = folded(text)
+    words = frozenset(tokens(lower))
+    return Question(
+        options=_options(text),
+        polar=_polar(lower),
+        numeric=_numeric(lower, words),
+        percent="%" in lower or "percent" in lower,
+        code=not (words.isdisjoint(_MAKES) or words.isdisjoint(_PROGRAMS)),
+        literal=("output" in lower or "assert" in lower or "print" in lower) and bool(_OUTPUT.search(lower)),
+        words=words,
+    )
+
+
+def _options(text: str) -> Mapping[str, str]:
+    """Return the options when at least A and B stand there, at line starts or in parentheses."""
+    for pattern, there in ((_LINE_OPTION, "\n"), (_INLINE_OPTION, "(B)")):
+        if there not in text:
+            continue
+        found = {letter.upper(): folded(option).strip(" .,;\t") for letter, option in pattern.findall(f"\n{text}")}
+        if "A" in found and "B" in found:
+            return MappingProxyType(found)
+    return _NO_OPTIONS
+
+
+def _numeric(lower: str, words: frozenset[str]) -> bool:
+    if "how" in words and not words.isdisjoint(_AMOUNTS):
+        return True
+    if not words.isdisjoint(_CALCULATIONS):
+        return True
+    if not words.isdisjoint(_ASKS_FOR) and not words.isdisjoint(_QUANTITIES):
+        return True
+    return _ARITHMETIC.search(lower) is not None
+
+
+def _polar(lower: str) -> bool:
+    """Tell a yes-or-no question; `Is it A or B?` is none."""
+    if ("yes" in lower or "true" in lower) and _TRUE_OR_FALSE.search(lower):
+        return True
+    asked = _LAST_QUESTION.split(lower.rstrip(" ?!\n\t\"'"))[-1].strip()
+    return _POLAR_START.match(asked) is not None and " or " not in asked

@@ -1,0 +1,24 @@
+"""The schema as this code expects it. The migrations make it; a test holds the two together."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, DateTime, ForeignKey, Integer, LargeBinary, MetaData, Table, Uuid, func
+
+metadata = MetaData()
+
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("request_id", Uuid, primary_key=True),
+    Column("payload", LargeBinary, nullable=False),
+    Column("proof_hash", LargeBinary, nullable=False),
+    Column("sealed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+stage = Table(
+    "stage",
+    metadata,
+    Column("request_id", Uuid, ForeignKey("receipt.request_id"), primary_key=True),
+    Column("i", Integer, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)

@@ -1,0 +1,169 @@
+"""One run at work: makes the calls, keeps a stage of every one, holds the ceiling."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from prysm.core.chat import ModelCall, TextDelta
+from prysm.core.events import Delta, StageFinished, StageStarted
+from prysm.core.run import Candidate, Stage
+from prysm.errors import AllModelsFailed, BudgetExceeded, FailedAttempt, ProviderError
+from prysm.registry.cost import output_cap, tokens_at_most, worst_cost
+from prysm.strategies.stages import Pending
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prysm.core.chat import Completion, Message, Sampling
+    from prysm.core.events import Emit
+    from prysm.core.model import Model
+    from prysm.core.plan import ChatRequest, Plan
+    from prysm.core.ports import Provider
+    from prysm.core.run import StageKind
+
+SAMPLING_TEMPERATURE = 0.7
+"""For calls whose answers should differ (self-consistency, arXiv 2203.11171; MoA, arXiv 2406.04692)."""
+
+
+class Run:
+    """What a strategy works with. `stages` grows in the order in which steps end."""
+
+    def __init__(
+        self, request: ChatRequest, plan: Plan, providers: Mapping[str, Provider], emit: Emit, entropy: bytes
+    ) -> None:
+        self.request = request
+        self.plan = plan
+        self.stages: list[Stage] = []
+        self.degraded: list[str] = list(plan.degraded)
+        self.streamed = False
+        self.nonce = entropy.hex()[:16]
+        seed = request.sampling.seed
+        self.rng = random.Random(entropy if seed is None else seed)  # noqa: S311 - orders candidates, guards nothing
+        self._providers = providers
+        self._emit = emit
+        self._began = time.perf_counter()
+        self._reserved = 0
+
+    @property
+    def question(self) -> str:
+        """The latest user message."""
+        return next((m.content for m in reversed(self.request.messages) if m.role == "user"), "")
+
+    def now_ms(self) -> int:
+        """Milliseconds since the run began."""
+        return int((time.perf_counter() - self._began) * 1000)
+
+    def degrade(self, what: str) -> None:
+        """Note, once, that the run went less well than planned."""
+        if what not in self.degraded:
+            self.degraded.append(what)
+
+    def sampled(self, sample: int = 0) -> Sampling:
+        """The caller's sampling, made random enough for answers to differ, reproducibly when a seed was given."""
+        own = self.request.sampling
+        return replace(
+            own,
+            temperature=own.temperature or SAMPLING_TEMPERATURE,
+            seed=None if own.seed is None else own.seed + sample,
+        )
+
+    def cooled(self, temperature: float) -> Sampling:
+        """The caller's sampling at no more than `temperature`."""
+        own = self.request.sampling
+        return replace(own, temperature=min(own.temperature if own.temperature is not None else 1.0, temperature))
+
+    async def ask(
+        self,
+        kind: StageKind,
+        model: Model,
+        *,
+        messages: Sequence[Message] | None = None,
+        sampling: Sampling | None = None,
+        sample: int = 0,
+        parents: tuple[int, ...] = (),
+        final: bool = False,
+    ) -> Candidate:
+        """Make one call. `final` says that its text is the answer, so a streaming caller sees it being written.
+
+        Raises `ProviderError`, or `BudgetExceeded` before the call when its worst case is over what is left.
+        """
+        call = self._call(model, messages, sampling, sample)
+        pending = Pending(call, kind, self.now_ms(), parents, self._reserve(call))
+        await self._emit(StageStarted(kind, model.id))
+        try:
+            completion = await self._complete(call, stream=final and self.request.stream)
+        except ProviderError as error:
+            stage = self._keep(pending.failed(len(self.stages), self.now_ms(), "failed", error.kind), pending)
+            await self._emit(StageFinished(stage))
+            raise
+        except asyncio.CancelledError:
+            self._keep(pending.failed(len(self.stages), self.now_ms(), "cancelled", "cancelled"), pending)
+            raise
+        stage = self._keep(pending.succeeded(len(self.stages), self.now_ms(), completion), pending)
+        await self._emit(StageFinished(stage))
+        return Candidate(stage.i, model, completion)
+
+    def all_failed(self) -> AllModelsFailed:
+        """The error of a run in which every call failed."""
+        failed = [stage for stage in self.stages if stage.status != "ok" and stage.model is not None]
+        attempts = tuple(FailedAttempt(stage.model.id, stage.error or "failed") for stage in failed if stage.model)
+        spent = any(stage.cost_nano != 0 for stage in failed)
+        listed = ", ".join(f"{attempt.model} ({attempt.error})" for attempt in attempts)
+        return AllModelsFailed(
+            f"Every model that was tried failed: {listed}. Check the providers' keys and status, or name others.",
+            attempts,
+            spent=spent,
+        )
+
+    def note(self, kind: StageKind, parents: tuple[int, ...], note: str) -> int:
+        """Record a step that made no call (a vote, say) and return its number."""
+        now = self.now_ms()
+        self.stages.append(Stage(len(self.stages), kind, "ok", now, now, parents, note=note))
+        return self.stages[-1].i
+
+    async def _complete(self, call: ModelCall, *, stream: bool) -> Completion:
+        provider = self._providers[call.model.provider]
+        if not stream:
+            return await provider.complete(call)
+        async for piece in provider.stream(call):
+            if isinstance(piece, TextDelta):
+                self.streamed = True
+                await self._emit(Delta(piece.text))
+            else:
+                return piece
+        raise ProviderError("truncated", f"{call.model.provider} ended the stream without finishing the answer.")
+
+    def _call(
+        self, model: Model, messages: Sequence[Message] | None, sampling: Sampling | None, sample: int
+    ) -> ModelCall:
+        sampling = sampling or self.request.sampling
+        asked = self.plan.max_tokens
+        if asked is not None:
+            sampling = replace(sampling, max_tokens=output_cap(model, asked))
+        return ModelCall(model, tuple(messages) if messages else self.request.messages, sampling, sample)
+
+    def _reserve(self, call: ModelCall) -> int:
+        """Set the call's worst case aside; 0 without a ceiling."""
+        ceiling = self.request.max_cost_nano
+        if ceiling is None:
+            return 0
+        cap = output_cap(call.model, call.sampling.max_tokens)
+        worst = worst_cost(call.model, tokens_at_most(call.messages), cap)
+        if worst is None or self._reserved + worst > ceiling:
+            raise BudgetExceeded(
+                f"Calling {call.model.id} could pass max_cost_usd; raise it or lower max_tokens.",
+                param="max_cost_usd",
+            )
+        self._reserved += worst
+        return worst
+
+    def _keep(self, stage: Stage, pending: Pending) -> Stage:
+        """Add the stage and give back what the call did not use; an estimate or an unknown keeps the worst case."""
+        self.stages.append(stage)
+        if pending.reserved and stage.cost_nano is not None and not (stage.usage and stage.usage.estimated):
+            self._reserved += stage.cost_nano - pending.reserved
+        return stage

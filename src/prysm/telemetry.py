@@ -1,0 +1,105 @@
+"""What operators see: Prometheus metrics and one structured log line a request. Never any content."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import orjson
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+
+from prysm.core.model import NANO_PER_USD
+
+if TYPE_CHECKING:
+    from prysm.core.run import Finished, Stage
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
+PROBABILITY = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99, 1)
+
+
+class Telemetry:
+    """The metrics of one process; with several workers, `scrape` merges them all."""
+
+    def __init__(self) -> None:
+        self._registry = own = CollectorRegistry()
+        self._runs = Counter("prysm_runs", "Runs by strategy and outcome.", ["strategy", "outcome"], registry=own)
+        self._latency = Histogram(
+            "prysm_run_seconds", "Admission to answer.", ["strategy"], buckets=SECONDS, registry=own
+        )
+        self._confidence = Histogram(
+            "prysm_confidence", "P(correct) given with answers.", ["strategy"], buckets=PROBABILITY, registry=own
+        )
+        self._calls = Counter("prysm_calls", "Model calls by status.", ["model", "status"], registry=own)
+        self._call_latency = Histogram(
+            "prysm_call_seconds", "Time of model calls.", ["model"], buckets=SECONDS, registry=own
+        )
+        self._tokens = Counter("prysm_tokens", "Tokens of model calls.", ["model", "direction"], registry=own)
+        self._cost = Counter("prysm_cost_usd", "Cost of calls at known prices.", ["model"], registry=own)
+        self._unpriced = Counter("prysm_unpriced_calls", "Calls whose cost is unknown.", ["model"], registry=own)
+        self._unsealed = Counter("prysm_seal_failures", "Receipts that could not be stored.", registry=own)
+        self._requests = Counter(
+            "prysm_http_requests", "HTTP answers.", ["method", "route", "status"], registry=own
+        )
+
+    def run_finished(self, run: Finished) -> None:
+        """Count a run and its calls."""
+        strategy = run.plan.strategy
+        self._runs.labels(strategy, run.outcome).inc()
+        self._latency.labels(strategy).observe(run.latency_ms / 1000)
+        if run.verdict is not None and run.verdict.score.confidence is not None:
+            self._confidence.labels(strategy).observe(run.verdict.score.confidence)
+        for stage in run.stages:
+            if stage.model is not None:
+                self._call(stage, stage.model.id)
+
+    def seal_failed(self) -> None:
+        """Count a failed run whose receipt could not be stored."""
+        self._unsealed.inc()
+
+    def answered(self, method: str, route: str, status: int) -> None:
+        """Count an HTTP answer; `route` is the route's template, so that ids make no new series."""
+        self._requests.labels(method, route, str(status)).inc()
+
+    def scrape(self) -> bytes:
+        """The metrics in Prometheus' text format."""
+        if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+            return generate_latest(self._registry)
+        merged = CollectorRegistry()
+        multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call]  # untyped upstream
+        return generate_latest(merged)
+
+    def _call(self, stage: Stage, model: str) -> None:
+        self._calls.labels(model, stage.status).inc()
+        self._call_latency.labels(model).observe((stage.ended_ms - stage.started_ms) / 1000)
+        if stage.usage is not None:
+            self._tokens.labels(model, "in").inc(stage.usage.prompt_tokens or 0)
+            self._tokens.labels(model, "out").inc(stage.usage.completion_tokens or 0)
+        if stage.cost_nano is None:
+            self._unpriced.labels(model).inc()
+        else:
+            self._cost.labels(model).inc(stage.cost_nano / NANO_PER_USD)
+
+
+def configure_logging(level: str) -> None:
+    """JSON lines on stderr, for our own events and for the libraries' warnings; only listed fields, no content."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(serializer=_json),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(
+        level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
+    )
+
+
+def _json(event: object, **_: object) -> bytes:
+    return orjson.dumps(event, default=str)
