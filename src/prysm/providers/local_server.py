@@ -26,6 +26,8 @@ SLOTS = 4
 """Requests answered at the same time; the rest wait in the server's queue."""
 SLOT_TOKENS = 4096
 """Context of one slot, prompt and answer together. Four slots of SmolLM2-135M take about 400 MB."""
+ANSWER_TOKENS = 512
+"""Output of a call that names no cap: a small model that wanders off would else fill its context."""
 LOAD_LIMIT_S = 120
 
 
@@ -59,6 +61,7 @@ def start(model: Path, port: int, key: str) -> Any:
     params.hostnames, params.port, params.api_keys = ["127.0.0.1"], port, [key]
     params.n_parallel, params.n_ctx = SLOTS, SLOTS * SLOT_TOKENS
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _cores()
+    params.n_predict = ANSWER_TOKENS
     params.cache_ram_mib = 0  # the default keeps up to 8 GB of old prompts in memory
     params.ui = params.endpoint_slots = False
     params.verbosity = -1
