@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from prysm.store.migrate import migrate
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # so that tests can say `from tests.scripted_models import …`
 pytest_plugins = ["scripted_gateway"]  # a gateway double, for the tests of the client and the command line
 TEMPLATE = "migrated"
 

@@ -132,7 +132,7 @@ def receipt() -> Sealed:
     document = {
         "verified": True,
         "request_id": RUN,
-        "entry": {"model": "sandbox-small", "confidence": None},
+        "entry": {"model": "sandbox-small", "confidence": None, "cost_usd": 1.2e-05, "degraded": []},
         "proof": {
             "version": 2,
             "proof_hash": "sha256:" + proof_hash(payload).hex(),

@@ -33,7 +33,7 @@ from prysm.store.database import Database
 from prysm.telemetry import Telemetry, configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from starlette.requests import Request
     from starlette.responses import Response
@@ -114,7 +114,7 @@ async def opened(
         gateway = Gateway(planner, providers, database.committer, telemetry, catalog.price_version)
         limit = int(config.server.body_limit_mb * 1_000_000)
         yield Services(gateway, catalog, database.receipts, telemetry, limit)
-        await gateway.close()
+        gateway.close()
     finally:
         if guard is not None:
             guard.cancel()
@@ -159,12 +159,14 @@ async def _problem(request: Request, error: Exception) -> Response:
 
 async def _framework_problem(request: Request, error: Exception) -> Response:
     """The router's own refusals, in our envelope."""
-    shown: PrysmError
-    if isinstance(error, HTTPException) and error.status_code == 405:  # noqa: PLR2004 - method not allowed
+    shown: PrysmError = NotFound("There is no such route; /docs lists them.")
+    headers: Mapping[str, str] = {}
+    if isinstance(error, HTTPException) and error.status_code == _MethodNotAllowed.status:
         shown = _MethodNotAllowed("This route takes another method; /docs lists them.")
-    else:
-        shown = NotFound("There is no such route; /docs lists them.")
-    return problem_response(shown, request.url.path, request.state.request_id)
+        headers = error.headers or {}  # RFC 9110 wants the methods that are allowed
+    response = problem_response(shown, request.url.path, request.state.request_id)
+    response.headers.update(headers)
+    return response
 
 
 async def _validation_problem(request: Request, _: Exception) -> Response:
@@ -173,6 +175,7 @@ async def _validation_problem(request: Request, _: Exception) -> Response:
     return problem_response(shown, request.url.path, request.state.request_id)
 
 
-class _MethodNotAllowed(InvalidRequest):
+class _MethodNotAllowed(PrysmError):
     status = 405
     code = "method_not_allowed"
+    type = "invalid_request_error"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -12,12 +13,12 @@ from typing import TYPE_CHECKING, Protocol
 from prysm.classify import classify
 from prysm.core.events import Delta, Planned, ignore
 from prysm.core.run import Finished
-from prysm.errors import DeadlineExceeded, Overloaded, PrysmError
+from prysm.errors import DeadlineExceeded, Overloaded, ProofUnavailable, PrysmError
 from prysm.receipt import Receipt, make_receipt
 from prysm.strategies import STRATEGIES, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Mapping
     from uuid import UUID
 
     from prysm.core.events import Emit
@@ -36,7 +37,7 @@ class Sealer(Protocol):
     """Makes a receipt durable before it returns; raises `ProofUnavailable` when it cannot."""
 
     async def put(self, sealed: Sealed) -> None:
-        """Store the receipt and its stages."""
+        """Store the receipt and its stages, also when the wait for it is cancelled."""
         ...
 
 
@@ -82,7 +83,6 @@ class Gateway:
         self._sealer = sealer
         self._telemetry = telemetry
         self._price_version = price_version
-        self._sealing: set[asyncio.Task[Receipt]] = set()
         self._closing = False
 
     async def run(self, request: ChatRequest, request_id: UUID, emit: Emit = ignore) -> Answer:
@@ -98,7 +98,7 @@ class Gateway:
             verdict = _scored(plan, request, await self._execute(begun, request))
             if request.stream and not begun.run.streamed:
                 await emit(Delta(verdict.candidate.text))
-        except PrysmError as error:
+        except Exception as error:
             await self._seal_failure(begun, "failed", error)
             raise
         except asyncio.CancelledError as error:
@@ -110,11 +110,9 @@ class Gateway:
         """What would be done for `request`, without doing it."""
         return self.planner.plan(request, classify(request.messages))
 
-    async def close(self) -> None:
-        """Take no more runs and wait for the receipts under way."""
+    def close(self) -> None:
+        """Take no more runs."""
         self._closing = True
-        if self._sealing:
-            await asyncio.wait(self._sealing)
 
     def _admit(self) -> None:
         if self._closing:
@@ -142,7 +140,6 @@ class Gateway:
         """Seal the run and hand the answer out; the answer is withheld when its receipt cannot be made durable."""
         finished = self._finished(begun, "degraded" if begun.run.degraded else "ok", verdict)
         receipt = await self._seal(finished)
-        self._telemetry.run_finished(finished)
         return Answer(
             request=finished.request,
             plan=finished.plan,
@@ -155,29 +152,25 @@ class Gateway:
             price_version=self._price_version,
         )
 
-    async def _seal_failure(self, begun: _Begun, outcome: Outcome, error: PrysmError | None = None) -> None:
+    async def _seal_failure(self, begun: _Begun, outcome: Outcome, error: Exception | None = None) -> None:
         """Seal a run that gave no answer; a failure to seal it must not hide why it failed."""
-        finished = self._finished(begun, outcome, error=error.code if error else outcome)
-        self._telemetry.run_finished(finished)
-        try:
-            await self._keep(self._seal(finished))
-        except PrysmError:
-            self._telemetry.seal_failed()
-        else:
-            if error is not None:
-                error.sealed = True
+        known = error if isinstance(error, PrysmError) else None
+        code = known.code if known else outcome if error is None else PrysmError.code
+        with suppress(ProofUnavailable):
+            await self._seal(self._finished(begun, outcome, error=code))
+            if known is not None:
+                known.sealed = True
 
     async def _seal(self, finished: Finished) -> Receipt:
+        """Count the run and make its receipt durable; raises `ProofUnavailable`."""
+        self._telemetry.run_finished(finished)
         receipt = make_receipt(finished)
-        await self._sealer.put(receipt.sealed)
+        try:
+            await self._sealer.put(receipt.sealed)
+        except ProofUnavailable:
+            self._telemetry.seal_failed()
+            raise
         return receipt
-
-    async def _keep(self, sealing: Coroutine[object, object, Receipt]) -> None:
-        """Let a receipt be written to its end even when the request that owes it is being cancelled."""
-        task = asyncio.ensure_future(sealing)
-        self._sealing.add(task)
-        task.add_done_callback(self._sealing.discard)
-        await asyncio.shield(task)
 
     def _finished(
         self, begun: _Begun, outcome: Outcome, verdict: Verdict | None = None, error: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -58,11 +58,13 @@ class Upstream:
         """Answer the requests of one connection until either side closes it."""
         self.connections += 1
         self._writers.add(writer)
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
+        try:
             while True:
                 self.seen.append(await _read(reader))
                 if not await self._play(reader, writer):
                     break
+        except (ConnectionError, asyncio.IncompleteReadError):
+            self.left.set()
         self._writers.discard(writer)
         writer.close()
 

@@ -73,7 +73,7 @@ def test_the_pool_without_a_key_is_the_model_of_this_machine(config: Config) -> 
 def test_the_local_model_costs_nothing_per_token_and_is_not_simulated(config: Config) -> None:
     local = Catalog(config.models, config.providers).get("smollm2-135m")
     assert (local.price.input, local.price.output, local.simulated) == (0, 0, False)
-    assert (local.context_window, local.max_output_tokens) == (2048, 512)
+    assert (local.context_window, local.max_output_tokens) == (4096, 512)
 
 
 def test_the_five_sandbox_models_are_simulated_and_each_its_own_family(config: Config) -> None:

@@ -24,17 +24,31 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def data_dir() -> Iterator[Path]:
+def new_dir() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="prysm-test-") as folder:
         yield Path(folder) / "data"
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[EmbeddedPostgres]:
+def stopped() -> Iterator[Path]:
+    """A data directory that was used and left in order."""
+    with tempfile.TemporaryDirectory(prefix="prysm-test-") as folder:
+        EmbeddedPostgres.start(Path(folder)).stop()
+        yield Path(folder)
+
+
+@pytest.fixture
+def data_dir(new_dir: Path, stopped: Path) -> Path:
+    shutil.copytree(stopped, new_dir)
+    return new_dir
+
+
+@pytest.fixture(scope="module")
+def server(stopped: Path) -> Iterator[EmbeddedPostgres]:
     """For tests that only look."""
     with (
         tempfile.TemporaryDirectory(prefix="prysm-test-") as folder,
-        EmbeddedPostgres.start(Path(folder)) as running,
+        EmbeddedPostgres.start(shutil.copytree(stopped, Path(folder) / "data")) as running,
     ):
         yield running
 
@@ -58,10 +72,10 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_what_was_written_is_there_after_a_restart(data_dir: Path) -> None:
-    with EmbeddedPostgres.start(data_dir) as first:
+def test_what_was_written_is_there_after_a_restart(new_dir: Path) -> None:
+    with EmbeddedPostgres.start(new_dir) as first:
         ask(first.url, "CREATE TABLE kept AS SELECT 42 AS answer")
-    with EmbeddedPostgres.start(data_dir) as second:
+    with EmbeddedPostgres.start(new_dir) as second:
         assert ask(second.url, "SELECT answer FROM kept") == 42
 
 
@@ -89,8 +103,8 @@ def test_a_command_attaches_to_the_running_server(data_dir: Path) -> None:
         assert ask(running.url, "SELECT 1") == 1
 
 
-def test_a_command_starts_a_server_for_its_own_duration(data_dir: Path) -> None:
-    with attached(data_dir) as url:
+def test_a_command_starts_a_server_for_its_own_duration(new_dir: Path) -> None:
+    with attached(new_dir) as url:
         assert ask(url, "SELECT 1") == 1
     assert not socket_folder(url).exists()
 
@@ -123,6 +137,14 @@ def test_a_failed_statement_leaves_nothing_in_the_log(server: EmbeddedPostgres) 
     assert "private" not in server._cluster.log.read_text()
 
 
+def test_the_server_does_not_inherit_our_environment(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "canary")
+    monkeypatch.setenv("PGPORT", "1")
+    with EmbeddedPostgres.start(data_dir) as server:
+        assert b"canary" not in Path(f"/proc/{server.pid}/environ").read_bytes()
+        assert ask(server.url, "SELECT 1") == 1
+
+
 def test_ctrl_c_in_the_terminal_does_not_reach_the_server(server: EmbeddedPostgres) -> None:
     assert os.getsid(server.pid) == server.pid
 
@@ -137,42 +159,52 @@ def test_a_killed_server_is_started_again_at_the_same_address(data_dir: Path) ->
 
 
 def test_a_folder_too_deep_for_a_socket_is_no_obstacle(data_dir: Path) -> None:
-    deep = data_dir / ("x" * 120)
-    with EmbeddedPostgres.start(deep) as server:
+    with EmbeddedPostgres.start(data_dir.rename(data_dir.with_name("x" * 120))) as server:
         folder = socket_folder(server.url)
         assert mode(folder) == 0o700
         assert ask(server.url, "SELECT 1") == 1
     assert not folder.exists()
 
 
+def test_any_characters_in_the_path_are_fine(data_dir: Path) -> None:
+    with EmbeddedPostgres.start(data_dir.rename(data_dir.with_name("my data, é 100% 'x'&y"))) as server:
+        assert ask(server.url, "SELECT 1") == 1
+
+
+def test_a_copy_of_the_folder_of_a_running_server_does_not_disturb_it(data_dir: Path, stopped: Path) -> None:
+    with EmbeddedPostgres.start(data_dir) as original:
+        copy = shutil.copytree(stopped, data_dir.with_name("copy"))
+        shutil.copy(Cluster(data_dir).url_file, copy)
+        with EmbeddedPostgres.start(copy) as other:
+            assert ask(other.url, "SELECT 1") == 1
+        assert ask(original.url, "SELECT 1") == 1
+
+
 def test_an_unrelated_process_with_the_old_number_does_not_stop_the_start(data_dir: Path) -> None:
-    EmbeddedPostgres.start(data_dir).stop()
     (data_dir / "postgres" / "postmaster.pid").write_text(f"{os.getpid()}\n{data_dir}\n")
     EmbeddedPostgres.start(data_dir).stop()
 
 
-def test_a_first_start_that_was_cut_short_is_begun_anew(data_dir: Path) -> None:
-    (data_dir / "postgres.new").mkdir(parents=True)
-    (data_dir / "postgres.new" / "PG_VERSION").write_text("18")
-    EmbeddedPostgres.start(data_dir).stop()
+def test_a_first_start_that_was_cut_short_is_begun_anew(new_dir: Path) -> None:
+    (new_dir / "postgres.new").mkdir(parents=True)
+    (new_dir / "postgres.new" / "PG_VERSION").write_text("18")
+    EmbeddedPostgres.start(new_dir).stop()
 
 
-def test_a_folder_of_another_postgres_version_is_refused(data_dir: Path) -> None:
-    (data_dir / "postgres").mkdir(parents=True)
-    (data_dir / "postgres" / "PG_VERSION").write_text("16\n")
+def test_a_folder_of_another_postgres_version_is_refused(new_dir: Path) -> None:
+    (new_dir / "postgres").mkdir(parents=True)
+    (new_dir / "postgres" / "PG_VERSION").write_text("16\n")
     with pytest.raises(ConfigError, match="made by Postgres 16"):
-        EmbeddedPostgres.start(data_dir)
+        EmbeddedPostgres.start(new_dir)
 
 
 def test_a_lost_password_is_named(data_dir: Path) -> None:
-    EmbeddedPostgres.start(data_dir).stop()
     (data_dir / "postgres.password").unlink()
     with pytest.raises(ConfigError, match=r"postgres\.password is missing"):
         EmbeddedPostgres.start(data_dir)
 
 
 def test_a_damaged_folder_is_reported_with_the_log_and_frees_the_lock(data_dir: Path) -> None:
-    EmbeddedPostgres.start(data_dir).stop()
     control = data_dir / "postgres" / "global" / "pg_control"
     shutil.move(control, data_dir / "kept")
     with pytest.raises(ConfigError, match=r"postgres\.log"):
@@ -182,10 +214,10 @@ def test_a_damaged_folder_is_reported_with_the_log_and_frees_the_lock(data_dir: 
     EmbeddedPostgres.start(data_dir).stop()
 
 
-def test_a_missing_wheel_is_named_with_both_ways_out(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_wheel_is_named_with_both_ways_out(new_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ConfigError, match=r"prysm-gateway\[embedded\].*PRYSM_DATABASE_URL"):
-        EmbeddedPostgres.start(data_dir)
+        EmbeddedPostgres.start(new_dir)
 
 
 def test_a_data_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def gateway(request: pytest.FixtureRequest) -> Iterator[Gateway]:
     with request.param() as user:
         running = Gateway(user)
         assert running.uid == user.uid
+        assert running.serves()
         yield running
         running.process.kill()
         running.process.communicate()

@@ -6,7 +6,9 @@ import hashlib
 import hmac
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
 from prysm.errors import ConfigError, InvalidApiKey
@@ -62,8 +64,13 @@ def root_key(data_dir: Path, given: str | None) -> str:
         raise ConfigError(
             f"Cannot read {path}: {error.strerror}. Make it readable, or set PRYSM_ROOT_KEY."
         ) from None
-    key = PREFIX + secrets.token_urlsafe(32)
-    _write_once(path, key)
+    try:
+        _write_once(path, PREFIX + secrets.token_urlsafe(32))
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot write {path}: {error.strerror}. Point PRYSM_DATA_DIR at a folder that can be written, or set "
+            "PRYSM_ROOT_KEY."
+        ) from None
     return path.read_text().strip()
 
 
@@ -75,15 +82,11 @@ def root_key_path(data_dir: Path) -> Path:
 def _write_once(path: Path, key: str) -> None:
     """Write the whole key or nothing; of two starters at once, one wins and both read the same."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_text(key + "\n")
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
+    with NamedTemporaryFile("w", dir=path.parent, prefix=path.name) as draft:  # made with mode 0600
+        draft.write(key + "\n")
+        draft.flush()
+        with suppress(FileExistsError):
+            os.link(draft.name, path)
 
 
 def _digest(key: str) -> bytes:

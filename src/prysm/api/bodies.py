@@ -149,7 +149,7 @@ class OrchestrateBody(_Shared):
     prompt: Annotated[str, Field(min_length=1)] | None = None
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)] | None = None
     policy: Annotated[str, Field(max_length=64)] = "balanced"
-    strategy: Literal[STRATEGIES, "rank_fuse"] | None = None  # type: ignore[valid-type]  # one list of names
+    strategy: StrategyName | Literal["rank_fuse"] | None = None
     dry_run: bool = False
 
     def chat_request(self) -> ChatRequest:

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import structlog
+from starlette.requests import ClientDisconnect
 
 from prysm.api.respond import problem_response
 from prysm.errors import PrysmError
@@ -52,6 +53,8 @@ class Edge:
             await self._app(scope, receive, exchange.send)
         except PrysmError as error:
             await exchange.refuse(error, receive)
+        except ClientDisconnect:
+            pass  # gone in the middle of its body: nobody is left to answer
         except Exception as error:  # noqa: BLE001 - the last resort; its message may hold a caller's text
             log.error(  # noqa: TRY400 - a traceback would show values
                 "defect", type=type(error).__name__, where=_where(error), request_id=str(exchange.request_id)

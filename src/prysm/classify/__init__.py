@@ -1,4 +1,4 @@
-"""What a prompt asks for: `classify(messages)` says which task, how hard, and whether it is several tasks in one."""
+"""What a prompt asks for: which task, how hard, and whether it is several tasks in one."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _LONG_NAME = re.compile(r"\b[A-Z][\w'’-]+(?: (?:of |the )?[A-Z][\w'’-]+)+")
 
 
 def is_compound(features: Features) -> bool:
-    """Two enumerated tasks, two real questions, two different instructions, or facts of several things to combine."""
+    """Two enumerated tasks, two real questions, two different instructions, or several facts to combine."""
     lower = features.edges.lower()
     if features.lines > 1 and _enumerated(features.text) >= MIN_ITEMS:
         return True

@@ -6,12 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from prysm.classify.cues import CUES, FOREIGN_CUES
-from prysm.core.model import TASKS, Task
+from prysm.core.model import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prysm.classify.features import Features
+    from prysm.core.model import Task
 
 FIRST_WORDS, FIRST_BOOST = 12, 1.5
 MIDDLE_WORDS, MIDDLE_BOOST = range(60, 180), 0.6
@@ -24,7 +25,7 @@ _CODE_LINE = re.compile(
     r"\n[ \t]*(?:def |class \w+[:({]|import |from \w+ import|#include|public |private |function \w|const \w+ =|"
     r"let \w+ =|var \w+ =|select .* from|assert |elif |for \w+ in .*:|@\w+\(|</?[a-z]+>|#!/)"
 )
-_CODE_MARKS = ("()", ";\n", "{\n", "=>", "!=", "==", "+=", "->", "</", "::", "leetcode")
+_CODE_MARKS = ("()", ";\n", "{\n", "=>", "!=", "==", "+=", "->", "</", "::")
 _LATEX = re.compile(
     r"\\(?:frac|dfrac|sqrt|int|sum|boxed|cdot|leq?|geq?|infty|begin|times|pi|theta|angle|log|sin|cos|dots|\[|\()|"
     r"\$[^$\n]{0,80}[a-z0-9)][^$\n]{0,80}\$"
@@ -41,8 +42,9 @@ def task_scores(features: Features) -> dict[Task, float]:
 
 
 def best_task(scores: dict[Task, float], features: Features) -> Task:
-    """Return the heaviest task, the earlier of `TASKS` on a tie; with no sign, a few words without a question mark
-    are chat and the rest is factual.
+    """Return the heaviest task, the earlier of `TASKS` on a tie.
+
+    With no sign at all, a few words without a question mark are chat and the rest is factual.
     """
     if not scores:
         return "factual" if features.questions or features.words > SHORT_CHAT_WORDS else "chat"
@@ -69,7 +71,7 @@ def _shape_signs(features: Features) -> Iterator[tuple[Task, float]]:
     if "```" in text or lower.startswith(("def ", "import ", "class ")) or _CODE_LINE.search(lower):
         yield "code", 6.0
         return
-    marks = sum(1 for mark in _CODE_MARKS if mark in lower)
+    marks = sum(1 for mark in _CODE_MARKS if mark in features.edges)
     if marks:
         yield "code", min(6.0, 2.5 * marks)
     if ("\\" in text or "$" in text) and _LATEX.search(text):

@@ -26,7 +26,8 @@ Message: TypeAlias = dict[str, Any]
 
 def chat(
     message: Annotated[
-        str | None, typer.Argument(show_default="talk line by line", help="Ask this once, and leave.")
+        str | None,
+        typer.Argument(metavar="MESSAGE", show_default="talk line by line", help="Ask this once, and leave."),
     ] = None,
     model: Annotated[
         str,

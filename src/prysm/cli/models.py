@@ -14,7 +14,7 @@ from prysm.providers.weights import pull as fetch
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-models = typer.Typer(add_completion=False, invoke_without_command=True)
+models = typer.Typer(add_completion=False, rich_markup_mode=None, invoke_without_command=True)
 
 
 @models.callback()
@@ -33,7 +33,7 @@ def catalog(ctx: typer.Context, *, json: Json = False, url: Url = URL, key: Key 
 
 @models.command()
 def pull(
-    which: Annotated[Literal["local"], typer.Argument(help="The model to fetch: local.")],
+    which: Annotated[Literal["local"], typer.Argument(metavar="local", help="The model to fetch.")],
     *,
     json: Json = False,
 ) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def orchestrate(  # noqa: PLR0913  # one argument an option
-    prompt: Annotated[str, typer.Argument(help="The prompt; `-` reads it from standard input.")],
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt; `-` reads it from standard input.")],
     *,
     policy: Annotated[
         str, typer.Option("--policy", "-p", help="How much to spend: efficiency, balanced or depth.")

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 _SAID = {True: ("ok", "green"), False: ("failed", "red"), None: ("not checked", "yellow")}
 
 proof = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Fetch a receipt, or check one. A receipt needs no API key."
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Fetch a receipt, or check one. A receipt needs no API key.",
 )
 
 
@@ -88,10 +91,18 @@ def _show(document: Mapping[str, Any]) -> None:
     out = show.console(stderr=False)
     out.print(f"{'run':<13} {document['request_id']}")
     for name, value in document["entry"].items():
-        out.print(f"{name:<13} {'–' if value is None else value}")
+        out.print(f"{name:<13} {_value(name, value)}")
     out.print(f"{'proof_hash':<13} {document['proof']['proof_hash']}")
     out.print(f"{'gateway says':<13} {'verified' if document['verified'] else 'NOT verified'}")
     out.print(f"check it yourself: prysm proof verify {document['request_id']}")
+
+
+def _value(name: str, value: Any) -> str:
+    if name == "cost_usd":
+        return show.usd(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "–"
+    return "–" if value is None else str(value)
 
 
 def _show_checks(report: Report) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def route(
-    prompt: Annotated[str, typer.Argument(help="The prompt; `-` reads it from standard input.")],
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="The prompt; `-` reads it from standard input.")],
     mode: Annotated[
         str | None,
         typer.Option("--mode", show_default="balanced", help="What matters: quality, balanced or agility."),

@@ -42,10 +42,10 @@ def printable(text: str, out: TextIO) -> str:
 
 
 def usd(amount: float | None) -> str:
-    """Dollars: cents, and below a dollar two significant digits. Unknown is said."""
+    """Dollars, none or more: cents, and below a dollar two significant digits. Unknown is said."""
     if amount is None:
         return "unknown"
-    digits = 2 if amount == 0 else max(2, 1 - floor(log10(abs(amount))))
+    digits = 2 if not amount else max(2, 1 - floor(log10(amount)))
     return f"${amount:.{digits}f}"
 
 
@@ -78,6 +78,7 @@ def _trust(about: Mapping[str, Any]) -> str:
 
 def _price(cost: Mapping[str, Any]) -> str:
     line = f"cost       {usd(cost.get('total_usd'))}"
-    if cost.get("saved_usd") is not None:
-        line += f" · saved {usd(cost['saved_usd'])} against {cost.get('baseline_model')}"
+    if saved := cost.get("saved_usd"):
+        how = f"saved {usd(saved)} against" if saved > 0 else f"{usd(-saved)} more than"
+        line += f" · {how} {cost.get('baseline_model')} alone"
     return line

@@ -106,9 +106,9 @@ class Plan:
     """Everything decided before the first call.
 
     `models` are in order of use: the ladder of a cascade, the proposers of an ensemble, the one sampled model of
-    self-consistency, or the chosen model of `single`. `fallbacks` are the ordered targets to try when a model
-    fails. `mode` is how routing chose, "direct" when the caller named the model. `max_tokens` caps the output of
-    each call; None leaves it to the model.
+    self-consistency, or the chosen model of `single`. `fallbacks` are the ordered targets of `single` when its
+    model fails. `mode` is how routing chose, "direct" when the caller named the model. `max_tokens` caps the output
+    of each call; None leaves it to the model.
     """
 
     strategy: StrategyName
@@ -123,7 +123,6 @@ class Plan:
     fallbacks: tuple[Model, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     baseline: Model | None = None
-    k: int = 1
     samples: int = 1
     max_tokens: int | None = None
     degraded: tuple[str, ...] = ()

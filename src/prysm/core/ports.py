@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from prysm.core.chat import Completion, ModelCall, TextDelta
 
@@ -25,9 +25,10 @@ class Provider(Protocol):
         """Answer in one piece."""
         ...
 
-    def stream(self, call: ModelCall) -> AsyncIterator[TextDelta | Completion]:
+    def stream(self, call: ModelCall) -> AsyncGenerator[TextDelta | Completion, None]:
         """Answer as it is written: deltas, then exactly one `Completion` with the whole text, last.
 
-        A stream that ends without its `Completion` raised; truncation is never a short answer.
+        A stream that ends without its `Completion` raised; truncation is never a short answer. Close it
+        (`contextlib.aclosing`) to hang up early.
         """
         ...

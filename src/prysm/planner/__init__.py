@@ -10,16 +10,16 @@ from prysm.core.plan import Plan
 from prysm.errors import InvalidRequest, NoProviderAvailable
 from prysm.planner import budget, routing, table
 from prysm.planner.crew import Crew, Situation, muster, strongest
-from prysm.planner.pool import narrow
+from prysm.planner.pool import is_named, narrow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from prysm.core.model import Model
-    from prysm.core.plan import ChatRequest, Policy, Profile, RoutingMode
+    from prysm.core.plan import Alternative, ChatRequest, Policy, Profile, RoutingMode
     from prysm.registry.catalog import Catalog
 
-MODE_OF_POLICY: Mapping[str, RoutingMode] = MappingProxyType(
+MODE_OF_LEVEL: Mapping[table.Level, RoutingMode] = MappingProxyType(
     {"efficiency": "agility", "balanced": "balanced", "depth": "quality"}
 )
 MOST_FALLBACKS = 2
@@ -48,29 +48,35 @@ class Planner:
         policy = self._policy(request.policy or "balanced")
         mode: RoutingMode = request.routing_mode
         if request.orchestrated:
-            mode = MODE_OF_POLICY.get(policy.id, "balanced")
+            mode = MODE_OF_LEVEL[table.level(policy)]
         pool = narrow(self._candidates(request), request, profile)
-        ranked = routing.rank(pool.models, profile, mode)
-        return Situation(request, profile, policy, "direct" if request.pinned else mode, ranked)
+        return Situation(
+            request=request,
+            profile=profile,
+            policy=policy,
+            mode="direct" if request.pinned else mode,
+            ranked=routing.rank(pool.models, profile, mode),
+            excluded=pool.excluded,
+            aggregator=self._live(request.aggregator, "aggregator") if request.aggregator else None,
+        )
 
     def _finish(self, situation: Situation, crew: Crew, reason: str, degraded: tuple[str, ...]) -> Plan:
         request, profile = situation.request, situation.profile
         crew, cap, notes = budget.fit(crew, request)
-        chosen = next(row for row in situation.ranked if row.model is crew.models[0])
+        fallbacks = self._fallbacks(situation, crew)
         return Plan(
             strategy=crew.strategy,
             policy=situation.policy,
             mode=situation.mode,
             profile=profile,
             models=crew.models,
-            reason=reason,
-            estimate=budget.estimate(crew, request, profile, cap),
+            reason=f"{reason} Cut to fit max_cost_usd." if "narrowed_to_budget" in notes else reason,
+            estimate=budget.estimate(crew, fallbacks, request, profile, cap),
             forced=request.strategy is not None or request.pinned is not None,
             aggregator=crew.aggregator,
-            fallbacks=self._fallbacks(situation, crew),
-            alternatives=routing.alternatives(situation.ranked, chosen) if crew.strategy == "single" else (),
+            fallbacks=fallbacks,
+            alternatives=_alternatives(situation, crew),
             baseline=strongest(situation.models, profile),
-            k=crew.k,
             samples=crew.samples,
             max_tokens=cap,
             degraded=tuple(dict.fromkeys((*degraded, *crew.degraded, *notes))),
@@ -87,25 +93,35 @@ class Planner:
         named = (request.pinned,) if request.pinned is not None else tuple(dict.fromkeys(request.models))
         return tuple(self._live(name) for name in named) or self.catalog.pool()
 
-    def _live(self, name: str) -> Model:
+    def _live(self, name: str, param: str = "model") -> Model:
         """A model the caller named; raises `NotFound` when unknown, `NoProviderAvailable` when not live."""
         model = self.catalog.get(name)
         if not self.catalog.is_live(model):
             spec = self.catalog.provider(model.provider)
             fix = f"set {spec.api_key_env}" if spec.api_key_env and not spec.usable else "see GET /v1/models"
-            raise NoProviderAvailable(f"The model '{name}' is known but not live: {fix}.", param="model")
+            raise NoProviderAvailable(f"The model '{name}' is known but not live: {fix}.", param=param)
         return model
 
     def _fallbacks(self, situation: Situation, crew: Crew) -> tuple[Model, ...]:
-        """Ordered targets for when the chosen model fails: the caller's, the operator's, else the next best."""
+        """Ordered targets for when a lone model fails: the caller's, the operator's, else the next best."""
         request, first = situation.request, crew.models[0]
+        if crew.strategy != "single":
+            return ()
         named = request.fallback or self.fallbacks.get(first.id, ())
         if named:
             models = [self.catalog.get(name) for name in named]
             return tuple(model for model in models if self.catalog.is_live(model) and model is not first)
-        if request.pinned is not None or request.models:
+        if is_named(request):
             return ()
         return tuple(model for model in situation.models if model not in crew.models)[:MOST_FALLBACKS]
+
+
+def _alternatives(situation: Situation, crew: Crew) -> tuple[Alternative, ...]:
+    """Why each other model lost, where one model was chosen from many."""
+    if crew.strategy != "single":
+        return ()
+    chosen = next(row for row in situation.ranked if row.model is crew.models[0])
+    return routing.alternatives(situation.ranked, chosen, situation.excluded, situation.profile)
 
 
 def _one_model(situation: Situation) -> tuple[Crew, str, tuple[str, ...]]:

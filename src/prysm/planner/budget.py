@@ -12,6 +12,8 @@ from prysm.planner.pool import MIN_OUTPUT_TOKENS
 from prysm.registry.cost import expected_cost, output_cap, tokens_at_most, total, worst_cost
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prysm.core.model import Model
     from prysm.core.plan import ChatRequest, Profile
     from prysm.planner.crew import Crew
@@ -19,36 +21,47 @@ if TYPE_CHECKING:
 CASCADE_ESCALATES = 0.4
 """Share of prompts expected to reach the last rung; used for the expected figure only."""
 
-PROMPT_AROUND_CANDIDATES = 1_024
-"""Tokens of the aggregator's instructions and fences, generously."""
+ANSWER_HINT_AT_MOST = 64
+"""Tokens of the line that asks for a comparable answer."""
+
+AROUND_CANDIDATES_AT_MOST = 1_600
+"""Tokens of the aggregator's instructions and fences."""
+
+BYTES_OF_A_TOKEN = 4
+"""Usual length of a token of an answer; the aggregator may need as many tokens as there are bytes."""
 
 
 class _Call(NamedTuple):
+    """A call the plan may make; its prompt repeats one answer of each model in `reads`."""
+
     model: Model
-    reads_answers: int
-    chance: float
+    chance: float = 1.0
+    reads: tuple[Model, ...] = ()
 
 
 def calls(crew: Crew) -> list[_Call]:
-    """Every call the plan may make; `reads_answers` is how many earlier answers its prompt repeats."""
+    """Every call of a plan in which nothing fails."""
     if crew.strategy == "self_consistency":
-        return [_Call(crew.models[0], 0, 1.0)] * crew.samples
-    if crew.strategy == "cascade":
-        return [*(_Call(m, 0, 1.0) for m in crew.models[:-1]), _Call(crew.models[-1], 0, CASCADE_ESCALATES)]
-    proposals = [_Call(model, 0, 1.0) for model in crew.models]
+        return [_Call(crew.models[0])] * crew.samples
+    if crew.strategy == "cascade" and len(crew.models) > 1:
+        return [*map(_Call, crew.models[:-1]), _Call(crew.models[-1], CASCADE_ESCALATES)]
+    proposals = [_Call(model) for model in crew.models]
     if crew.aggregator is not None:
-        return [*proposals, _Call(crew.aggregator, len(proposals), 1.0)]
+        return [*proposals, _Call(crew.aggregator, reads=crew.models)]
     return proposals
 
 
-def estimate(crew: Crew, request: ChatRequest, profile: Profile, max_tokens: int | None) -> Estimate:
-    """Calls, cost and time of the plan; time is unknown when a model's is."""
-    planned = calls(crew)
-    expected = total(_chance(call, profile) for call in planned)
+def estimate(
+    crew: Crew, fallbacks: Sequence[Model], request: ChatRequest, profile: Profile, max_tokens: int | None
+) -> Estimate:
+    """Calls, cost and time of the plan, at most also when models fail; time is unknown when a model's is."""
+    planned, prompt = calls(crew), tokens_at_most(request.messages)
+    stand_ins = [*(_Call(model) for model in fallbacks), *_second_aggregator(crew, prompt, max_tokens)]
+    most, ceiling = _worst([*planned, *stand_ins], prompt, max_tokens), request.max_cost_nano
     return Estimate(
-        calls_max=len(planned),
-        cost_expected_nano=expected,
-        cost_max_nano=_worst(planned, tokens_at_most(request.messages), max_tokens),
+        calls_max=len(planned) + len(stand_ins),
+        cost_expected_nano=total(_chance(call, profile) for call in planned),
+        cost_max_nano=most if ceiling is None or most is None else min(most, ceiling),
         latency_ms_expected=_latency(crew),
     )
 
@@ -102,10 +115,9 @@ def _narrower(crew: Crew) -> Crew | None:
     """The next smaller plan of the same strategy, or None."""
     if crew.strategy == "self_consistency" and crew.samples > 2:  # noqa: PLR2004 - two samples are the least vote
         return replace(crew, samples=crew.samples - 1)
-    if crew.strategy == "ensemble_moa" and len(crew.models) > 2:  # noqa: PLR2004 - two proposals are the least panel
-        return replace(crew, models=crew.models[:-1], k=crew.k - 1)
-    if crew.strategy == "cascade" and len(crew.models) > 1:
-        return replace(crew, models=crew.models[:-1], k=max(1, crew.k - 1))
+    least = {"ensemble_moa": 2, "cascade": 1}.get(crew.strategy, len(crew.models))
+    if len(crew.models) > least:
+        return replace(crew, models=crew.models[:-1])
     return None
 
 
@@ -121,9 +133,18 @@ def _worst(planned: list[_Call], prompt: int, max_tokens: int | None) -> int | N
 
 
 def _prompt_at_most(call: _Call, prompt: int, max_tokens: int | None) -> int:
-    if not call.reads_answers:
-        return prompt
-    return prompt + PROMPT_AROUND_CANDIDATES + call.reads_answers * output_cap(call.model, max_tokens) * 2
+    if not call.reads:
+        return prompt + ANSWER_HINT_AT_MOST
+    answers = sum(output_cap(model, max_tokens) for model in call.reads)
+    return prompt + AROUND_CANDIDATES_AT_MOST + BYTES_OF_A_TOKEN * answers
+
+
+def _second_aggregator(crew: Crew, prompt: int, max_tokens: int | None) -> list[_Call]:
+    """The dearest proposer that may have to merge when the aggregator fails."""
+    if crew.aggregator is None:
+        return []
+    options = [[_Call(model, reads=crew.models)] for model in crew.models if model is not crew.aggregator]
+    return max(options, key=lambda option: _worst(option, prompt, max_tokens) or 0, default=[])
 
 
 def _chance(call: _Call, profile: Profile) -> int | None:

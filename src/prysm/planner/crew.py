@@ -23,13 +23,19 @@ RESAMPLES_OF_A_LONE_MODEL = 3
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What a plan is made from. `ranked` is the narrowed pool, best value first, never empty."""
+    """What a plan is made from. `ranked` is the narrowed pool, best value first, never empty.
+
+    `excluded` are the models that cannot take the request, each with the reason; `aggregator` is the one the
+    caller named, if any.
+    """
 
     request: ChatRequest
     profile: Profile
     policy: Policy
     mode: PlanMode
     ranked: tuple[Ranked, ...]
+    excluded: tuple[tuple[Model, str], ...] = ()
+    aggregator: Model | None = None
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -52,7 +58,6 @@ class Crew:
     models: tuple[Model, ...]
     note: str
     aggregator: Model | None = None
-    k: int = 1
     samples: int = 1
     degraded: tuple[str, ...] = ()
 
@@ -72,31 +77,36 @@ def muster(strategy: StrategyName, situation: Situation) -> Crew:
 def cascade(situation: Situation) -> Crew:
     """Cheap rungs of different families first, the strongest last; a lone model votes with itself instead."""
     models = situation.models
+    if situation.request.models:
+        note = f"a ladder of {_names(models)}, as named"
+        return Crew("cascade", models, note) if len(models) > 1 else _named_alone(models, "cascade")
     if len(models) == 1:
         return _lone(models[0], "cascade")
-    if situation.request.models:
-        return Crew("cascade", models, f"a ladder of {_names(models)}, as named", k=len(models))
     top = strongest(models, situation.profile)
     rungs = _cheapest_distinct([row for row in situation.ranked if row.model is not top], situation.width)
     note = f"cheap first ({_names(rungs)}), {top.display} if they leave doubt"
-    return Crew("cascade", (*rungs, top), note, k=len(rungs))
+    return Crew("cascade", (*rungs, top), note)
 
 
 def ensemble(situation: Situation) -> Crew:
     """Near-equal proposers of different families and the strongest as aggregator; else the best one, sampled."""
     models, width, profile = situation.models, situation.width, situation.profile
     top = strongest(models, profile)
+    aggregator = situation.aggregator or top
     if situation.request.models:
-        return _named_ensemble(models, top)
+        note = f"{_names(models)}, as named"
+        if len(models) == 1:
+            return _named_alone(models, "ensemble_moa")
+        return Crew("ensemble_moa", models, note, aggregator=aggregator)
     best = expected_quality(top, profile)
     near = [model for model in models if best - expected_quality(model, profile) <= QUALITY_GAP]
     proposers = _distinct_families(near)[:width]
     if len(proposers) > 1 or width == 1:
-        return Crew("ensemble_moa", proposers, f"{_names(proposers)} propose", aggregator=top, k=len(proposers))
+        return Crew("ensemble_moa", proposers, f"{_names(proposers)} propose", aggregator=aggregator)
     alone = len(models) == 1
     note = f"{top.display} proposes {width} times, being {'the only' if alone else 'clearly the best'} model"
     degraded = ("single_model_pool",) if alone else ()
-    return Crew("ensemble_moa", (top,) * width, note, aggregator=top, k=width, degraded=degraded)
+    return Crew("ensemble_moa", (top,) * width, note, aggregator=aggregator, degraded=degraded)
 
 
 def self_consistency(situation: Situation) -> Crew:
@@ -122,12 +132,9 @@ def _lone(model: Model, wanted: StrategyName) -> Crew:
     )
 
 
-def _named_ensemble(models: tuple[Model, ...], top: Model) -> Crew:
-    if len(models) == 1:
-        return Crew(
-            "single", models, f"{models[0].display} alone was named", degraded=("strategy_replaced:ensemble_moa",)
-        )
-    return Crew("ensemble_moa", models, f"{_names(models)}, as named", aggregator=top, k=len(models))
+def _named_alone(models: tuple[Model, ...], wanted: StrategyName) -> Crew:
+    note = f"{models[0].display} alone was named"
+    return Crew("single", models, note, degraded=(f"strategy_replaced:{wanted}",))
 
 
 def _cheapest_distinct(rows: Sequence[Ranked], most: int) -> tuple[Model, ...]:

@@ -26,7 +26,10 @@ class Pool:
 
 
 def narrow(candidates: Sequence[Model], request: ChatRequest, profile: Profile) -> Pool:
-    """Keep the models that can take this request; raise when none can, saying what would have helped."""
+    """Keep the models that can take this request; raise when none can, saying what would have helped.
+
+    Models that the caller named are all used or none: one that cannot take the request is an error, not a gap.
+    """
     if not candidates:
         raise NoProviderAvailable(
             "No model is live. Set a provider key (OPENAI_API_KEY, …), list a provider in prysm.toml, "
@@ -35,16 +38,21 @@ def narrow(candidates: Sequence[Model], request: ChatRequest, profile: Profile) 
     reasons = [(model, exclusion(model, request, profile)) for model in candidates]
     kept = tuple(model for model, why in reasons if why is None)
     excluded = tuple((model, why) for model, why in reasons if why is not None)
-    if not kept:
+    if not kept or (excluded and is_named(request)):
         raise _nothing_left(excluded, profile)
     return Pool(kept, excluded)
+
+
+def is_named(request: ChatRequest) -> bool:
+    """Whether the caller chose the models, so that our opinion of their quality does not count."""
+    return request.pinned is not None or bool(request.models)
 
 
 def exclusion(model: Model, request: ChatRequest, profile: Profile) -> str | None:
     """Why `model` cannot take the request, or None when it can."""
     if not fits(model, profile.prompt_tokens, request.sampling.max_tokens):
         return f"its context of {model.context_window} tokens is too short"
-    if model.quality_for(profile.task) == 0:
+    if model.quality_for(profile.task) == 0 and not is_named(request):
         return f"the catalog says never to use it for {profile.task}"
     if request.max_cost_nano is not None and None in (model.price.input, model.price.output):
         return "its price is unknown, so no ceiling could be kept"
@@ -60,7 +68,7 @@ def fits(model: Model, prompt_tokens: int, max_tokens: int | None) -> bool:
 def _nothing_left(excluded: Iterable[tuple[Model, str]], profile: Profile) -> InvalidRequest:
     listed = "; ".join(f"{model.id}: {why}" for model, why in list(excluded)[:8])
     return InvalidRequest(
-        f"No live model can take this request (about {profile.prompt_tokens} prompt tokens, task {profile.task}). "
-        f"{listed}. Shorten the prompt, raise the ceiling, or add a model that fits.",
+        f"The models cannot take this request (about {profile.prompt_tokens} prompt tokens, task {profile.task}). "
+        f"{listed}. Shorten the prompt, raise the ceiling, or use a model that fits.",
         param="messages",
     )

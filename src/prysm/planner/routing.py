@@ -23,6 +23,8 @@ PRICE_WEIGHT: Mapping[RoutingMode, float] = MappingProxyType({"quality": 0.01, "
 EASE: Mapping[Difficulty, float] = MappingProxyType({"trivial": 0.85, "normal": 0.30, "hard": 0.0})
 """Share of a model's expected errors that an easier prompt takes away: everyone can do a trivial one."""
 
+MOST_ALTERNATIVES = 5
+
 _PENNY_FLOOR_NANO = 1_000
 """A millionth of a dollar: below it prices do not differ (a model on this machine costs nothing)."""
 
@@ -55,10 +57,14 @@ def expected_quality(model: Model, profile: Profile) -> float:
     return prior + (1 - prior) * EASE[profile.difficulty]
 
 
-def alternatives(ranked: Sequence[Ranked], chosen: Ranked, most: int = 5) -> tuple[Alternative, ...]:
-    """The runners-up with the reason each lost, best first."""
+def alternatives(
+    ranked: Sequence[Ranked], chosen: Ranked, excluded: Sequence[tuple[Model, str]], profile: Profile
+) -> tuple[Alternative, ...]:
+    """The runners-up with the reason each lost, best first, then the models that could not take the prompt."""
     losers = [row for row in ranked if row.model is not chosen.model]
-    return tuple(Alternative(row.model, row.cost_nano, _why_not(row, chosen)) for row in losers[:most])
+    ran_up = [Alternative(row.model, row.cost_nano, _why_not(row, chosen)) for row in losers]
+    unfit = [Alternative(model, expected_cost(model, profile), reason) for model, reason in excluded]
+    return (*ran_up, *unfit)[:MOST_ALTERNATIVES]
 
 
 def why(chosen: Ranked, profile: Profile, mode: RoutingMode) -> str:

@@ -95,11 +95,11 @@ class Adapter(ABC):
 
     def _take(self, draft: Draft, events: list[SseEvent]) -> str:
         pieces = []
-        for event in events:
-            if event.data == self.end_of_stream:
-                draft.done = True
-                break
-            with self._typed():
+        with self._typed():
+            for event in events:
+                if event.data == self.end_of_stream:
+                    draft.done = True
+                    break
                 pieces.append(draft.add(mapping(self._wire.decode(event.data), "event")))
         return "".join(pieces)
 

@@ -14,7 +14,7 @@ from prysm.errors import ProviderError
 from prysm.providers.sandbox_answers import reply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from prysm.core.chat import FinishReason, ModelCall
     from prysm.core.model import Tier
@@ -104,7 +104,7 @@ class SandboxProvider:
         await self._misbehave(profile)
         return _complete(call, profile)
 
-    async def stream(self, call: ModelCall) -> AsyncIterator[TextDelta | Completion]:
+    async def stream(self, call: ModelCall) -> AsyncGenerator[TextDelta | Completion, None]:
         """Answer word by word, spread evenly over the model's latency."""
         profile = self._profile(call)
         await self._misbehave(profile)

@@ -1,29 +1,26 @@
 """The process's one way out: pooled HTTP/1.1 over TLS, behind httpx's transport interface.
 
-pyreqwest (Rust) does the work. Its own httpx adapter does not fit here: it holds back up to 64 KiB of a stream,
-lets raw errors out of a body, and costs twice the CPU.
+aiohttp does the work: cancelling a call hangs up on the provider at once, also while it is still thinking. A loser
+of a race, or the call of a client who left, would otherwise be generated, and billed, to its end.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Self
 
+import aiohttp
 import httpx
-from pyreqwest import exceptions
-from pyreqwest.client import ClientBuilder
+from aiohttp.http_exceptions import ContentEncodingError
+from yarl import URL
 
 if TYPE_CHECKING:
-    from pyreqwest.client import Client
-    from pyreqwest.request import StreamRequest
-    from pyreqwest.response import Response
+    from collections.abc import Mapping
 
-CONNECT_TIMEOUT_S = 5.0
 POOL_IDLE_S = 60.0
-LAST_RESORT_S = 600.0
-CUT = "error reading a body from connection"
-DROPPED = "connection closed before message completed"
+CONNECT_TIMEOUT_S = 5.0
+MAX_HEADER_BYTES = 16 * 1024
 
 
 def open_transport() -> httpx.AsyncBaseTransport:
@@ -39,45 +36,36 @@ class PooledTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(self) -> None:
-        self._clients: dict[float, Client] = {}  # by connect timeout, which only a whole client can have
+        self._session: aiohttp.ClientSession | None = None  # opened by the first request, inside the running loop
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send and return as soon as the head is there; raise `httpx.TransportError` or `DecodingError`."""
-        timeouts: dict[str, float] = request.extensions.get("timeout", {})
-        exchange = (
-            self._client(timeouts.get("connect", CONNECT_TIMEOUT_S))
-            .request(request.method, str(request.url))
-            .headers(request.headers.multi_items())
-            .body_bytes(request.read())
-            .timeout(timedelta(seconds=timeouts.get("read", LAST_RESORT_S)))
-            .streamed_read_buffer_limit(0)
-            .build_streamed()
-        )
+        session = self._session = self._session or _open()
+        timeouts: Mapping[str, float] = request.extensions.get("timeout", {})
         try:
-            response = await exchange.__aenter__()
-        except exceptions.PyreqwestError as error:
+            response = await session.request(
+                request.method,
+                _url(str(request.url)),
+                headers=[(name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw],
+                data=request.read(),
+                allow_redirects=False,
+                timeout=_timeout(timeouts.get("connect", CONNECT_TIMEOUT_S)),
+            )
+        except (aiohttp.ClientError, OSError) as error:
             raise _before_the_head(error, request) from error
-        headers = list(response.headers.items())
-        return httpx.Response(response.status, headers=headers, stream=Body(exchange, response))
+        return httpx.Response(response.status, headers=response.raw_headers, stream=Body(response))
 
     async def aclose(self) -> None:
-        """Close idle connections and refuse new requests."""
-        for client in self._clients.values():
-            await client.close()
-
-    def _client(self, connect_timeout_s: float) -> Client:
-        client = self._clients.get(connect_timeout_s)
-        if client is None:
-            client = self._clients[connect_timeout_s] = _build(connect_timeout_s)
-        return client
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
 
 
 class Body(httpx.AsyncByteStream, AsyncIterator[bytes]):
     """A response body, one network read at a time."""
 
-    def __init__(self, exchange: StreamRequest, response: Response) -> None:
-        self._exchange = exchange
-        self._reader = response.body_reader
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
 
     def __aiter__(self) -> Self:
         """Give each read as it comes; raise `httpx.RemoteProtocolError` when the connection cut the body short."""
@@ -85,52 +73,53 @@ class Body(httpx.AsyncByteStream, AsyncIterator[bytes]):
 
     async def __anext__(self) -> bytes:
         try:
-            read = await self._reader.read_chunk()
-        except exceptions.PyreqwestError as error:
+            read = await self._response.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
             raise _in_the_body(error) from error
-        if read is None:
+        if not read:
             raise StopAsyncIteration
-        return bytes(read)
+        return read
 
     async def aclose(self) -> None:
         """Give the connection back if the body was read to its end, else close it."""
-        await self._exchange.__aexit__(None, None, None)
+        self._response.close()
 
 
-def _build(connect_timeout_s: float) -> Client:
-    return (
-        ClientBuilder()
-        .no_proxy()
-        .follow_redirects(enable=False)
-        .connect_timeout(timedelta(seconds=connect_timeout_s))
-        .pool_idle_timeout(timedelta(seconds=POOL_IDLE_S))
-        .tcp_nodelay(enabled=True)
-        .user_agent("prysm")
-        .build()
+@lru_cache(maxsize=1024)
+def _url(url: str) -> URL:
+    return URL(url, encoded=True)
+
+
+@lru_cache(maxsize=64)
+def _timeout(connect: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=connect)
+
+
+def _open() -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=POOL_IDLE_S),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"user-agent": "prysm"},
+        timeout=_timeout(CONNECT_TIMEOUT_S),
+        max_line_size=MAX_HEADER_BYTES,
+        max_field_size=MAX_HEADER_BYTES,
+        trust_env=False,
     )
 
 
-def _causes(error: exceptions.PyreqwestError) -> str:
-    details: Any = getattr(error, "details", None) or {}
-    return " ".join(cause["message"] for cause in details.get("causes") or ())
-
-
-def _before_the_head(error: exceptions.PyreqwestError, request: httpx.Request) -> httpx.RequestError:
-    causes = _causes(error)
-    if isinstance(error, exceptions.ConnectTimeoutError):
-        return httpx.ConnectTimeout("connect timeout", request=request)
-    if isinstance(error, exceptions.RequestTimeoutError):
-        return httpx.ReadTimeout("no head in time", request=request)
-    if isinstance(error, exceptions.ConnectError) and DROPPED not in causes:
-        return httpx.ConnectError("no connection", request=request)
-    if isinstance(error, exceptions.DecodeError):
-        return httpx.DecodingError("not an HTTP response", request=request)
+def _before_the_head(error: Exception, request: httpx.Request) -> httpx.RequestError:
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return httpx.ConnectTimeout("connect timeout", request=request)
+        case aiohttp.ClientConnectorError():
+            return httpx.ConnectError("no connection", request=request)
+        case aiohttp.ClientResponseError():
+            return httpx.DecodingError("not an HTTP response", request=request)
     return httpx.RemoteProtocolError("closed without an answer", request=request)
 
 
-def _in_the_body(error: exceptions.PyreqwestError) -> httpx.RequestError:
-    if isinstance(error, exceptions.RequestTimeoutError):
-        return httpx.ReadTimeout("body not read in time")
-    if isinstance(error, exceptions.DecodeError) and CUT not in _causes(error):
+def _in_the_body(error: Exception) -> httpx.RequestError:
+    cause = error.__cause__ or error.__context__
+    if isinstance(error, aiohttp.ClientPayloadError) and isinstance(cause, ContentEncodingError):
         return httpx.DecodingError("body does not decompress")
     return httpx.RemoteProtocolError("body cut short")

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from prysm.core.chat import Usage
+from prysm.core.model import TOKENS_PER_MTOK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -42,11 +43,12 @@ def expected_cost(model: Model, profile: Profile) -> int | None:
 
 def worst_cost(model: Model, prompt_tokens: int, max_tokens: int) -> int | None:
     """One call whose prompt is at most `prompt_tokens` and whose answer is as long as it may be."""
-    dearest_input = max(model.price.input or 0, model.price.cache_write or 0)
-    dearest_output = max(model.price.output or 0, model.price.reasoning or 0)
-    if model.price.input is None or model.price.output is None:
+    price = model.price
+    if price.input is None or price.output is None:
         return None
-    return -(-(prompt_tokens * dearest_input + max_tokens * dearest_output) // 1_000_000)
+    dearest_input = max(price.input, price.cache_write or 0, price.cached_input or 0)
+    dearest_output = max(price.output, price.reasoning or 0)
+    return sum(-(-side // TOKENS_PER_MTOK) for side in (prompt_tokens * dearest_input, max_tokens * dearest_output))
 
 
 def tokens_at_most(messages: Sequence[Message]) -> int:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, TypeAlias
 
-from prysm.scoring.equivalence import LINK, similarity
+from prysm.scoring.equivalence import LINK, OTHER_FACTS, similarity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prysm.scoring.equivalence import Answer
+
+APART = OTHER_FACTS + 0.01
+"""Similarity that no vetoed pair reaches."""
 
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 Group: TypeAlias = tuple[int, ...]
@@ -35,21 +38,25 @@ class Clustering:
         return _mean(self.matrix[i], weights)
 
 
-def cluster(answers: Sequence[Answer], weights: Sequence[float]) -> Clustering:
-    """Partition at most some 40 answers by average linkage; the order they come in decides only exact ties.
+def cluster(answers: Sequence[Answer], weights: Sequence[float], priority: Sequence[float]) -> Clustering:
+    """Partition at most some 40 answers by average linkage.
 
-    A pair that a veto keeps apart never shares a group, however well others would join them.
+    A pair that a veto keeps apart never shares a group, however well others would join them. Groups of equal weight
+    rank by how close their medoid is to all answers, then by the medoid's `priority`, then by position.
     """
     matrix = _similarities(answers)
-    groups = _linked(matrix)
     total = sum(weights)
-    share = {group: sum(weights[i] for i in group) / total for group in groups}
-    medoid = {group: _medoid(group, matrix, weights) for group in groups}
-    ranked = sorted(groups, key=lambda group: (-share[group], -_mean(matrix[medoid[group]], weights), group))
+
+    def rank(group: Group) -> tuple[float, float, float, Group]:
+        centre = _medoid(group, matrix, weights, priority)
+        share = sum(weights[i] for i in group) / total
+        return -round(share, 9), -round(_mean(matrix[centre], weights), 9), -priority[centre], group
+
+    groups = sorted(_linked(matrix), key=rank)
     return Clustering(
-        groups=tuple(ranked),
-        shares=tuple(share[group] for group in ranked),
-        medoids=tuple(medoid[group] for group in ranked),
+        groups=tuple(groups),
+        shares=tuple(sum(weights[i] for i in group) / total for group in groups),
+        medoids=tuple(_medoid(group, matrix, weights, priority) for group in groups),
         matrix=matrix,
     )
 
@@ -81,14 +88,10 @@ def _closeness(a: Group, b: Group, matrix: Matrix) -> float:
     return 0.0 if min(pairs) < APART else sum(pairs) / len(pairs)
 
 
-APART = 0.41
-"""Similarity that no vetoed pair exceeds (`equivalence.OTHER_FACTS`, and a hair)."""
-
-
-def _medoid(group: Group, matrix: Matrix, weights: Sequence[float]) -> int:
-    """Return the member closest to the rest of its group, the first of equals."""
+def _medoid(group: Group, matrix: Matrix, weights: Sequence[float], priority: Sequence[float]) -> int:
+    """Return the member closest to the rest of its group; of equals the one with priority, then the first."""
     inside = [weights[i] for i in group]
-    return max(group, key=lambda i: (_mean([matrix[i][j] for j in group], inside), -i))
+    return max(group, key=lambda i: (round(_mean([matrix[i][j] for j in group], inside), 9), priority[i], -i))
 
 
 def _mean(values: Sequence[float], weights: Sequence[float]) -> float:

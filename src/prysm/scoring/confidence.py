@@ -1,9 +1,9 @@
 """P(correct) before anyone has told us what was correct.
 
-The shapes below come from recorded answers of other people's models: the vote curve was fitted on 3,000 draws of
-recorded TriviaQA samples (n = 5: AUROC .891, ECE .022 on the same set), the single-answer caps follow from surface
-features reaching an AUROC of .50–.60. None of it is calibrated on the traffic of whoever runs this, and every method
-string says so.
+The shapes below come from recorded answers of other people's models. The vote curve was fitted on 3,000 draws of
+recorded TriviaQA samples of one model (n = 5: AUROC .891, ECE .022 on that same set); the cap of a single answer
+follows from surface features reaching an AUROC of .50–.60. None of it is calibrated on the traffic of whoever runs
+this, and every method string says so.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ STANDING_CAPS: dict[Standing, float] = {
     "repetitive": 0.15,
     "empty": 0.0,
 }
+HALF, NO_MAJORITY_CAP = 0.5, 0.50
+"""Without a majority the top answer is a coin's toss at best: of two recorded models that disagreed, the first was
+right in 23–55 % of the cases, depending on the task; the curve, drawn for three and more, says more than that."""
 AGAINST_PANEL_CAP = 0.40
 UNDER_BAR = 0.01
 
@@ -49,11 +52,13 @@ def votes(
     """Score the medoid of the top cluster among two or more answers.
 
     `share` is its cluster's weight and `degree` its mean similarity to all answers, both 0–1. `effective` is the
-    effective over the real number of answers (`effective_share`): correlated answers that agree prove less, and their
-    confidence falls back toward the model's `prior`; where the vote says less than the prior, the vote stands.
+    effective over the real number of answers (`effective_share`): correlated answers that agree prove less, and
+    their confidence falls back toward the model's `prior`; where the vote says less than the prior, it stands.
     `valid` is the part of the calls that gave an answer.
     """
     fitted = curve((share + degree) / 2)
+    if share <= HALF:
+        fitted = min(fitted, NO_MAJORITY_CAP)
     if fitted > prior:
         fitted = prior + (fitted - prior) * effective
     return fitted * valid, VOTE_CURVE
@@ -76,8 +81,9 @@ def effective_share(n: int, correlation: float) -> float:
 
 
 def gated(confidence: float, bar: float, *, exhausted: bool) -> tuple[float, str]:
-    """Score the answer a cascade returns: that of the accepted tier, or, when the ladder is exhausted, of the last,
-    which must not seem to clear the bar.
+    """Score the answer a cascade returns: that of the accepted tier or, with the ladder exhausted, of the last.
+
+    An exhausted cascade must not seem to clear the bar.
     """
     return (max(0.0, min(confidence, bar - UNDER_BAR)) if exhausted else confidence), GATE
 

@@ -1,8 +1,8 @@
 """Whether two answers say the same.
 
 Tiers, the first that applies decides: equal extracted answers; equal text; a difference that vetoes (a negation,
-other numbers, other names); and for the rest how many words, letters and facts they share. The words of the question
-count for nothing: both answers repeat them.
+other numbers, other names); and for the rest how many words, letters and facts they share. The words of the
+question count for nothing: both answers repeat them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SHORT_LINK, LONG_LINK, CODE_LINK = 0.40, 0.55, 0.85
 SHORT_WORDS = 25
 NEGATED, OTHER_FACTS = 0.2, 0.4
 """Factors of the vetoes; both are under `LINK`."""
-END_CHARS = 1_500
+END_CHARS = 1_000
 NEARLY_ALL = 0.80
 
 
@@ -54,7 +54,7 @@ _CLOSED = frozenset(("choice", "polar", "number", "literal", "formula"))
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer made ready for comparison: its extracted form and what its text holds beyond the question's words."""
+    """An answer made ready for comparison: its extracted form, and what it holds beyond the question's words."""
 
     text: str
     extracted: Extracted | None
@@ -82,7 +82,7 @@ def prepare(text: str, question: Question) -> Answer:
         plain=plain,
         words=words,
         trigrams=_trigrams(" ".join(word for word in kept if word in words)),
-        numbers=frozenset(number.replace(",", "") for number in _NUMBER.findall(lower)) - question.words,
+        numbers=_numbers(lower, brief=len(plain) <= SHORT_WORDS) - question.words,
         names=frozenset(name.lower() for name in _NAME.findall(ends)) - question.words,
         negations=sum(1 for word in plain if word in _NEGATIONS) + len(_CJK_NEGATION.findall(lower)),
         code=code,
@@ -138,7 +138,7 @@ def _veto(a: Answer, b: Answer) -> float:
 
 
 def _otherwise_alike(a: Answer, b: Answer) -> bool:
-    """Tell whether a negation is about all that sets two answers apart; in long texts one `not` more means little."""
+    """Tell whether a negation is about all that sets two answers apart: in a long text one more means little."""
     if max(len(a.plain), len(b.plain)) <= SHORT_WORDS:
         return True
     return _jaccard(frozenset(a.plain) - _NEGATIONS, frozenset(b.plain) - _NEGATIONS) >= NEARLY_ALL
@@ -177,6 +177,15 @@ def _rescaled(value: float, threshold: float) -> float:
     if value < threshold:
         return value / threshold * LINK
     return LINK + (value - threshold) / (1 - threshold) * (1 - LINK)
+
+
+def _numbers(lower: str, *, brief: bool) -> frozenset[str]:
+    """Return the numbers of a text; in a brief one a repeated number counts again: `5 ft 5` is not `5 ft 6`."""
+    found: set[str] = set()
+    for written in _NUMBER.findall(lower):
+        number = written.replace(",", "")
+        found.add(f"{number} again" if brief and number in found else number)
+    return frozenset(found)
 
 
 def _without_articles(words: tuple[str, ...], question: Question) -> tuple[str, ...]:

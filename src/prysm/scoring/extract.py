@@ -1,6 +1,6 @@
 """The final answer in a model's text: the part that can be compared.
 
-Comparing whole chains of thought finds little (AUROC .60–.72 on GSM8K); comparing extracted answers finds nearly all.
+Comparing whole chains of thought finds little (AUROC .60–.72 on GSM8K), comparing extracted answers nearly all.
 Only the end of the text is searched, so hostile text costs no more than a long one.
 """
 
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from prysm.scoring import question as asked
-from prysm.scoring.notation import folded, formula, literal, program, tokens
+from prysm.scoring.notation import MAX_CODE_CHARS, folded, formula, literal, program, tokens
 from prysm.scoring.numbers import exact
+from prysm.scoring.stated import MAX_ANSWER_CHARS, stated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,21 +23,9 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["choice", "polar", "number", "literal", "formula", "code", "text"]
 
 TAIL_CHARS = 4_000
-MAX_ANSWER_CHARS = 400
-BARE_CHARS, BARE_WORDS = 80, 6
+BARE_CHARS, BARE_WORDS, BARE_FORMULA_CHARS = 80, 6, 200
 NEGATION_CHARS = 16
 
-_FIELD = re.compile(r"\"(?:final_?answer|answer)\"\s*:\s*", re.IGNORECASE)
-_STRING = re.compile(r"\"((?:[^\"\\]|\\.)*)\"")
-_ESCAPE = re.compile(r"\\([\"\\/])")
-_BRACED = re.compile(r"\{\s*final answer\s*:\s*([^{}\n]{1,200})\}", re.IGNORECASE)
-_HASHES = re.compile(r"####[ \t]*([^\n]{1,200})")
-_SAID = re.compile(
-    r"\b(?:answer|option|choice|respuesta|réponse|antwort|resposta|risposta|ответ)[*_]*"
-    r"(?:\s*[:=：][*_]*|\s+(?:is|was|would be|should be|es|est|ist|é|è)\b[*_]*:?)[ \t]*|答案[是为：:]\s*",
-    re.IGNORECASE,
-)
-_SENTENCE_END = re.compile(r"\.(?:\s|$)|\n|;\s|。")
 _LETTER = re.compile(r"[\s*_(\[{\"'$]*(?:\\text\{|option |choice )?\(?([A-J])(?![\w'’+])(?! [a-z])", re.IGNORECASE)
 _PARENTHESISED = re.compile(r"\(([A-J])\)")
 _LINE_LETTER = re.compile(r"(?:^|\n)\**\(?([A-J])(?:[.):]|\**\s*$)")
@@ -44,10 +33,7 @@ _POLAR = re.compile(r"[\s*_\"'(]*(not\s+)?(yes|no|true|false)\b", re.IGNORECASE)
 _NEGATED = re.compile(
     r"(?:\bnot|n't|n’t|\bnever|\bno|\bwithout)[\s(*_$]*(?:be|is|equal(?:s| to)?|option)?[\s(*_$]*$", re.IGNORECASE
 )
-_NUMBER = re.compile(
-    r"(?:(?<![\w.)}])[-−])?[$€£]?(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d{1,3})?(?:/\d+)?(?:\s?\\?%)?"
-)
-_FENCE = re.compile(r"```[^\n]*\n(.*?)(?:```|\Z)", re.DOTALL)
+_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d{1,3})?(?:/\d+)?(?:\s?\\?%)?")
 _MATHLIKE = re.compile(r"\\[a-zA-Z]+|[\^=+*/<>]|\d[a-z]|^[-\w]$|^[(\[].*,.*[)\]]$")
 _LONG_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{4,}")
 _YES = {"yes": True, "true": True, "no": False, "false": False}
@@ -79,15 +65,15 @@ def extract(text: str, question: Question) -> Extracted | None:
     tail = (text if run_on <= 0 else text[:run_on])[-TAIL_CHARS:].strip()
     if not tail:
         return None
-    if question.code and (code := _code(tail)):
+    if question.code and (code := _code(text[-MAX_CODE_CHARS:])):
         return code
-    for stated in (_json_field(tail), _boxed(tail), _last(_HASHES, tail), _last(_BRACED, tail), _said(tail)):
-        if stated is not None and (found := _typed(stated, question)):
+    for answer in stated(tail, closed=question.closed):
+        if found := _typed(answer, question):
             return found
     for search in _searches(question):
         if found := search(tail, question):
             return found
-    return _bare(tail, question) or _code(tail)
+    return None if question.options else _bare(tail, question) or _code(tail)
 
 
 def _searches(question: Question) -> tuple[Callable[[str, Question], Extracted | None], ...]:
@@ -95,60 +81,14 @@ def _searches(question: Question) -> tuple[Callable[[str, Question], Extracted |
         return (_choice_anywhere,)
     if question.polar:
         return (_polar_anywhere,)
-    return (_bare, _last_number) if question.numeric else ()
+    return (_bare_quantity, _last_number) if question.numeric else ()
 
 
-def _json_field(tail: str) -> str | None:
-    """Return the `answer` of a JSON object, even of one that a model got slightly wrong."""
-    if 'nswer"' not in tail:
-        return None
-    at = None
-    for at in _FIELD.finditer(tail):
-        pass
-    if at is None:
-        return None
-    if string := _STRING.match(tail, at.end()):
-        return _ESCAPE.sub(r"\1", string[1])
-    rest = tail[at.end() :].removesuffix("```").rstrip()
-    return rest.removesuffix("}").strip().rstrip(",")
-
-
-def _boxed(tail: str) -> str | None:
-    r"""Return what the last `\\boxed{…}` holds, braces matched."""
-    start = max(tail.rfind("\\boxed{"), tail.rfind("\\fbox{"))
-    if start < 0:
-        return None
-    start = tail.index("{", start) + 1
-    depth = 1
-    for at in range(start, min(len(tail), start + MAX_ANSWER_CHARS)):
-        depth += {"{": 1, "}": -1}.get(tail[at], 0)
-        if depth == 0:
-            return tail[start:at]
-    return None
-
-
-def _last(pattern: re.Pattern[str], tail: str) -> str | None:
-    found = pattern.findall(tail)
-    return str(found[-1]) if found else None
-
-
-def _said(tail: str) -> str | None:
-    """Return what follows the last `answer is` or `Answer:`, up to the end of its sentence."""
-    end = None
-    for match in _SAID.finditer(tail):
-        end = match.end()
-    if end is None:
-        return None
-    rest = tail[end : end + MAX_ANSWER_CHARS].lstrip()
-    stop = _SENTENCE_END.search(rest)
-    return rest[: stop.start()] if stop else rest
-
-
-def _typed(stated: str, question: Question) -> Extracted | None:
+def _typed(answer: str, question: Question) -> Extracted | None:
     """Give a stated answer its kind and canonical form."""
     if question.literal:
-        return Extracted("literal", stated, literal(stated))
-    value = stated[:MAX_ANSWER_CHARS].strip().strip("*_`").strip().removesuffix(".")
+        return Extracted("literal", answer, literal(answer))
+    value = answer[:MAX_ANSWER_CHARS].strip().strip("*_`").strip().removesuffix(".")
     if value.startswith(("\\(", "\\[")) and value.endswith(("\\)", "\\]")):
         value = value[2:-2].strip()
     if not value:
@@ -164,11 +104,29 @@ def _new_number(value: str, question: Question) -> Extracted | None:
     """Return the one number in a stated sentence that the question did not bring, where a number is wanted."""
     if not question.numeric or "\\" in value:
         return None
-    news = [m for m in _NUMBER.finditer(value) if m[0].strip("$€£") not in question.words]
-    if len(news) != 1 or _negated(value, news[0].start()):
-        return None
-    number = exact(news[0][0], percent=not question.percent)
-    return None if number is None else Extracted("number", news[0][0], number)
+    news = [found for found in _numbers(value) if found[1] not in question.words]
+    return _number(value, *news[0], question) if len(news) == 1 else None
+
+
+def _numbers(text: str) -> list[tuple[int, str]]:
+    """Return each number in a text with the place of its first digit; a minus is part of it, a hyphen is not."""
+    found = []
+    for match in _NUMBER.finditer(text):
+        start = match.start()
+        before = text[max(0, start - 3) : start].rstrip("$€£")
+        if before[-1:].isalnum() or before.endswith((".", "_")):
+            continue
+        signed = before.endswith(("-", "−")) and not (
+            before[-2:-1].isalnum() or before[:-1].endswith((".", ")", "}"))
+        )
+        found.append((start, f"-{match[0]}" if signed else match[0]))
+    return found
+
+
+def _number(text: str, start: int, written: str, question: Question) -> Extracted | None:
+    """Read one number of a text, unless the text says that it is not the answer."""
+    number = exact(written, percent=not question.percent)
+    return None if number is None or _negated(text, start) else Extracted("number", written, number)
 
 
 def _quantity(value: str, question: Question) -> Extracted | None:
@@ -228,14 +186,10 @@ def _polar_anywhere(tail: str, _: Question) -> Extracted | None:
 
 
 def _last_number(tail: str, question: Question) -> Extracted | None:
-    """Return the last number that the question did not bring, else the last; `None` where it is said not to be it."""
-    matches = list(_NUMBER.finditer(tail))
-    news = [match for match in matches if match[0].strip("$€£") not in question.words]
-    for match in reversed(news or matches):
-        number = exact(match[0], percent=not question.percent)
-        if number is not None:
-            return None if _negated(tail, match.start()) else Extracted("number", match[0], number)
-    return None
+    """Return the last number that the question did not bring, else the last."""
+    found = _numbers(tail)
+    news = [one for one in found if one[1] not in question.words]
+    return _number(tail, *(news or found)[-1], question) if found else None
 
 
 def _negated(text: str, at: int) -> bool:
@@ -243,22 +197,29 @@ def _negated(text: str, at: int) -> bool:
 
 
 def _code(tail: str) -> Extracted | None:
-    """Return the last fenced block."""
-    if "```" not in tail:
+    """Return the last fenced block; one of JSON is an answer's wrapping, not a program."""
+    parts = tail.split("```")
+    if len(parts) == 1:
         return None
-    block = _last(_FENCE, tail)
-    return Extracted("code", block, program(block)) if block and block.strip() else None
+    language, _, block = parts[-2 if len(parts) % 2 else -1].partition("\n")
+    if not block.strip() or language.strip().lower() == "json":
+        return None
+    return Extracted("code", block, program(block))
 
 
 def _bare(tail: str, question: Question) -> Extracted | None:
-    """Take a text of a few words, or one that is all formula, as its own answer."""
-    if len(tail) > BARE_CHARS * 2 or "\n" in tail:
+    """Take a text of a few words, or one that is all quantity, as its own answer."""
+    if quantity := _bare_quantity(tail, question):
+        return quantity
+    value = tail.strip("*_` ").removesuffix(".")
+    brief = len(value) <= BARE_CHARS and "\n" not in value and len(value.split()) <= BARE_WORDS
+    return _phrase(value) if brief else None
+
+
+def _bare_quantity(tail: str, question: Question) -> Extracted | None:
+    if len(tail) > (BARE_FORMULA_CHARS if "\\" in tail or question.literal else BARE_CHARS) or "\n" in tail:
         return None
     if question.literal:
         return Extracted("literal", tail, literal(tail))
     value = tail.strip("*_` ").removesuffix(".")
-    if not value:
-        return None
-    if quantity := _quantity(value, question):
-        return quantity
-    return _phrase(value) if len(value) <= BARE_CHARS and len(value.split()) <= BARE_WORDS else None
+    return _quantity(value, question) if value else None

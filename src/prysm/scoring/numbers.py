@@ -10,7 +10,7 @@ MAX_EXPONENT = 99
 
 _SMALL = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
 seventeen eighteen nineteen"""
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_TENS = """twenty thirty forty fifty sixty seventy eighty ninety"""
 _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "dozen": 12}
 _WORDS = {word: i for i, word in enumerate(_SMALL.split())} | {
     word: tens for tens, word in zip(range(20, 100, 10), _TENS.split(), strict=True)
@@ -48,6 +48,7 @@ _NO_UNITS = {
 _TEXT = re.compile(r"\\(?:text|mathrm|mbox|textbf|operatorname)\s*\{([^{}]{0,40})\}")
 _FRAC = re.compile(r"\\[dt]?frac\s*(?:\{\s*(-?[\d.,]+)\s*\}|(\d))\s*(?:\{\s*(-?[\d.,]+)\s*\}|(\d))")
 _ASSIGNED = re.compile(r"^[A-Za-z]\w{0,3}(?:\([a-z\d]\))?\s*(?:=|≈|\\approx)\s*")
+_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
 _NUMBER = re.compile(
     rf"(?P<sign>[-+]?)\s*(?:(?P<mixed>\d+)[ \u00a0]+(?=\d+\s*/))?"
@@ -67,6 +68,8 @@ def exact(written: str, *, percent: bool = True) -> str | None:
     """
     if len(written) > MAX_CHARS:
         return None
+    if _DECIMAL.fullmatch(written):
+        return str(Fraction(written))
     plain = _plain(written)
     worded = _from_words(plain)
     if worded is not None:

@@ -38,8 +38,8 @@ _CALCULATIONS = _words("calculate compute percent percentage probability")
 _ASKS_FOR = _words("what what's find determine evaluate")
 _QUANTITIES = _words(
     """
-    value sum product number total remainder average area volume length distance cost price speed ratio age perimeter
-    integer degrees
+    value sum product number total remainder average area volume length distance cost price speed ratio age
+    perimeter integer degrees
     """
 )
 _MAKES = _words("write implement create complete fix refactor generate give def")
@@ -50,7 +50,8 @@ _PROGRAMS = _words("function code program script class method query regex sql de
 class Question:
     """The form a prompt asks for: `options` (letter → folded text) for a multiple choice, and what else shows.
 
-    `literal` is a value as a program prints it: case, quotes inside and spaces count. `words` are the prompt's own words: an answer that repeats them says nothing by it.
+    `literal` is a value as a program prints it: case, quotes inside and spaces count. `words` are the prompt's own
+    words: an answer that repeats them says nothing by it.
     """
 
     options: Mapping[str, str] = field(default_factory=lambda: _NO_OPTIONS)
@@ -77,13 +78,14 @@ def read(prompt: str | None) -> Question:
     text = prompt if len(prompt) <= FIRST_CHARS + LAST_CHARS else f"{prompt[:FIRST_CHARS]}\n{prompt[-LAST_CHARS:]}"
     lower = folded(text)
     words = frozenset(tokens(lower))
+    options, literal = _options(text), _prints(lower)
     return Question(
-        options=_options(text),
+        options=options,
         polar=_polar(lower),
         numeric=_numeric(lower, words),
         percent="%" in lower or "percent" in lower,
-        code=not (words.isdisjoint(_MAKES) or words.isdisjoint(_PROGRAMS)),
-        literal=("output" in lower or "assert" in lower or "print" in lower) and bool(_OUTPUT.search(lower)),
+        code=not (options or literal or words.isdisjoint(_MAKES) or words.isdisjoint(_PROGRAMS)),
+        literal=literal,
         words=words,
     )
 
@@ -97,6 +99,12 @@ def _options(text: str) -> Mapping[str, str]:
         if "A" in found and "B" in found:
             return MappingProxyType(found)
     return _NO_OPTIONS
+
+
+def _prints(lower: str) -> bool:
+    """Tell whether a prompt asks what a program puts out."""
+    there = "output" in lower or "assert" in lower or "print" in lower
+    return there and _OUTPUT.search(lower) is not None
 
 
 def _numeric(lower: str, words: frozenset[str]) -> bool:

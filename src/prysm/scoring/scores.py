@@ -12,6 +12,7 @@ from prysm.scoring import question as asked
 from prysm.scoring.cluster import Clustering, cluster
 from prysm.scoring.equivalence import LINK, Answer, prepare, similarity
 from prysm.scoring.extract import Extracted, extract
+from prysm.scoring.question import OPEN
 from prysm.scoring.standing import standing
 from prysm.scoring.surface import quality
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 SAME_MODEL, SAME_FAMILY, OTHER_FAMILY = 0.5, 0.25, 0.1
 """Assumed correlation of two answers' errors, by how related their models are."""
 KEPT_FACTS = 0.55
+OPEN_TASKS = frozenset(("writing", "translation", "chat"))
+"""Tasks whose answers have no form to look for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class _Voter:
 
 def score_single(candidate: Candidate, profile: Profile, question: str) -> Score:
     """Score the only answer there is. `agreement` is `None`: one answer agrees with nobody."""
-    return _single(candidate, profile, asked.read(question))
+    return _single(candidate, profile, OPEN if profile.task in OPEN_TASKS else asked.read(question))
 
 
 def score_votes(
@@ -61,19 +64,22 @@ def score_votes(
 ) -> Ballot:
     """Cluster the answers and score the medoid of the heaviest cluster.
 
-    Refused, empty, cut and endlessly repeating answers abstain while better ones are there; so do answers that state
-    nothing where most state something. Copies of one call count once. `Cluster.members` are positions in
+    Refused, empty, cut and endlessly repeating answers abstain while better ones are there; so do answers that
+    state nothing where most state something. Copies of one call count once. `Cluster.members` are positions in
     `candidates`. At least one candidate is needed, and weights, if given, must be positive and as many.
     """
     form = asked.read(question)
     voters = _voters(candidates, form, weights)
     if sum(1 for voter in voters if voter.weight) <= 1:
-        return _alone(voters, candidates, profile, form)
-    found = cluster([voter.answer for voter in voters], [voter.weight for voter in voters])
-    winner = _winner(found, voters, profile)
+        return _alone(voters, profile, form)
+    found = cluster(
+        [voter.answer for voter in voters],
+        [voter.weight for voter in voters],
+        [voter.candidate.model.quality_for(profile.task) for voter in voters],
+    )
     return Ballot(
-        winner=winner.candidate,
-        score=_vote_score(found, voters, winner, candidates, profile),
+        winner=voters[found.medoids[0]].candidate,
+        score=_vote_score(found, voters, candidates, profile),
         unanimous=len(found.groups) == 1 and len(voters) == len(candidates),
         closed=all(voter.answer.extracted is not None for voter in voters),
     )
@@ -88,13 +94,31 @@ def score_fused(output: Candidate, ballot: Ballot, profile: Profile, question: s
     alone = _single(output, profile, form)
     if standing(output.completion) != "whole" or ballot.score.agreement is None:
         return alone
-    answer, panel = prepare(output.text, form), prepare(ballot.winner.text, form)
-    kept = similarity(answer, panel) >= LINK or _keeps_facts(answer, panel)
-    against = ballot.unanimous and ballot.closed and not kept
-    support = ballot.score.agreement if kept else 1 - ballot.score.agreement
+    answer = prepare(output.text, form)
+    support = _support(answer, ballot, form)
     looks = quality(output.text, profile, form, answer.extracted)
+    against = ballot.unanimous and ballot.closed and not support
     value, method = confidence.fused(ballot.score.agreement, support, looks, against_panel=against)
     return Score(value, ballot.score.agreement, method, ballot.score.clusters)
+
+
+def _support(output: Answer, ballot: Ballot, form: Question) -> float:
+    """Return the weight of the clusters whose answer the output keeps; of an open question, of the top one only."""
+    top, *others = ballot.score.clusters
+    kept = top.weight if _keeps(output, prepare(ballot.winner.text, form)) else 0.0
+    for cluster_ in others:
+        if cluster_.answer is not None and _keeps(output, prepare(cluster_.answer, form)):
+            kept += cluster_.weight
+    return kept
+
+
+def _keeps(output: Answer, answer: Answer) -> bool:
+    """Tell whether an output says what an answer says, or has most of its facts."""
+    if similarity(output, answer) >= LINK:
+        return True
+    facts = answer.numbers | answer.names
+    open_answer = answer.extracted is None or output.extracted is None
+    return open_answer and bool(facts) and len(facts & (output.numbers | output.names)) >= KEPT_FACTS * len(facts)
 
 
 def _single(candidate: Candidate, profile: Profile, form: Question) -> Score:
@@ -134,7 +158,7 @@ def _call(candidate: Candidate, at: int) -> object:
     return candidate.completion.provider_request_id or at
 
 
-def _alone(voters: Sequence[_Voter], candidates: Sequence[Candidate], profile: Profile, form: Question) -> Ballot:
+def _alone(voters: Sequence[_Voter], profile: Profile, form: Question) -> Ballot:
     """Score a vote with one voter, as one answer."""
     winner = max(voters, key=lambda voter: voter.weight)
     score = _single(winner.candidate, profile, form)
@@ -142,33 +166,20 @@ def _alone(voters: Sequence[_Voter], candidates: Sequence[Candidate], profile: P
     return Ballot(winner.candidate, score, unanimous=False, closed=closed)
 
 
-def _winner(found: Clustering, voters: Sequence[_Voter], profile: Profile) -> _Voter:
-    """Return the medoid of the heaviest cluster; a tie goes to the better connected, then to the better model."""
-    weights = [voter.weight for voter in voters]
-
-    def rank(k: int) -> tuple[float, float, float, int]:
-        medoid = found.medoids[k]
-        prior = voters[medoid].candidate.model.quality_for(profile.task)
-        return round(found.shares[k], 9), round(found.degree(medoid, weights), 9), prior, -medoid
-
-    return voters[found.medoids[max(range(len(found.groups)), key=rank)]]
-
-
 def _vote_score(
-    found: Clustering, voters: Sequence[_Voter], winner: _Voter, candidates: Sequence[Candidate], profile: Profile
+    found: Clustering, voters: Sequence[_Voter], candidates: Sequence[Candidate], profile: Profile
 ) -> Score:
-    at = voters.index(winner)
-    share = next(share for share, group in zip(found.shares, found.groups, strict=True) if at in group)
+    winner = voters[found.medoids[0]].candidate
     independent = [voter.candidate.model for voter in voters if voter.weight]
     value, method = confidence.votes(
-        share,
-        found.degree(at, [voter.weight for voter in voters]),
-        prior=winner.candidate.model.quality_for(profile.task),
+        found.shares[0],
+        found.degree(found.medoids[0], [voter.weight for voter in voters]),
+        prior=winner.model.quality_for(profile.task),
         effective=confidence.effective_share(len(independent), _correlation(independent)),
         valid=len(voters) / len(candidates),
     )
-    cap = confidence.STANDING_CAPS[standing(winner.candidate.completion)]
-    return Score(min(value, cap), max(found.shares), method, _clusters(found, voters))
+    cap = confidence.STANDING_CAPS[standing(winner.completion)]
+    return Score(min(value, cap), found.shares[0], method, _clusters(found, voters))
 
 
 def _clusters(found: Clustering, voters: Sequence[_Voter]) -> tuple[Cluster, ...]:
@@ -197,8 +208,3 @@ def _related(a: Model, b: Model) -> float:
     if a.id == b.id:
         return SAME_MODEL
     return SAME_FAMILY if a.family == b.family else OTHER_FAMILY
-
-
-def _keeps_facts(output: Answer, panel: Answer) -> bool:
-    facts = panel.numbers | panel.names
-    return len(facts & (output.numbers | output.names)) >= KEPT_FACTS * len(facts) if facts else False

@@ -15,32 +15,19 @@ REPETITION_CHARS = 2_000
 MIN_TRIGRAMS = 40
 MIN_DISTINCT = 0.20
 
-_REFUSAL = re.compile(
-    r"\b(?:i(?:'m| am) (?:sorry|unable|not able|afraid i)|i (?:cannot|can't|can not|won't|will not|must decline|"
-    r"don't feel comfortable)|as an ai\b|(?:i|we) (?:must|have to) (?:refuse|decline)|i apologi[sz]e, but)"
-)
-_REFUSED_ACT = re.compile(
-    r"\b(?:cannot|can't|can not|unable to|not able to|won't(?: be able to)?|will not|must decline|decline to|refuse to|"
-    r"comfortable)\s*(?:to )?(?:help|assist|provide|answer|comply|fulfil|fulfill|do that|create|generate|write|discuss|"
-    r"engage|support|continue|share|offer|give|participate|with)?\b"
-)
-_WITHHOLDS = re.compile(
-    r"\b(?:help|assist|provide|answer|comply|fulfil|create|generate|write|discuss|engage|share|do that)"
+_DECLINES = re.compile(
+    r"\b(?:i|we)(?:'m| am| are)?(?: \w+)? "
+    r"(?:can ?not|can't|unable to|not able to|won't|won't be able to|will not|decline to|refuse to|"
+    r"don't feel comfortable|not comfortable)\s+(?:to )?(?:\w+ly )?"
+    r"(?:help|assist|provid|answer|comply|fulfil|creat|generat|writ|discuss|engag|shar|do |support|continu|offer|"
+    r"giv|participat)"
 )
 
 
 def is_refusal(text: str) -> bool:
-    """Tell whether a text opens by declining to answer. English only; other languages pass as answers."""
+    """Tell whether a text opens by declining to answer. English only; in other languages it passes as an answer."""
     opening = text[:REFUSAL_CHARS].lower().replace("’", "'")
-    if not opening.lstrip(' \n*_"').startswith(
-        ("i", "sorry", "as an", "unfortunately", "my apolog", "we ", "no, i")
-    ):
-        return False
-    opening = opening.replace("sorry, but i", "i'm sorry i") if opening.startswith("sorry") else opening
-    if _REFUSAL.search(opening) is None:
-        return False
-    act = _REFUSED_ACT.search(opening)
-    return act is not None and _WITHHOLDS.search(opening, act.start()) is not None
+    return _DECLINES.search(opening) is not None
 
 
 def is_repetitive(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""How well an answer looks. Correctness hardly shows on the surface (AUROC .50–.60); what shows is what is missing."""
+"""How well an answer looks. Correctness hardly shows there (AUROC .50–.60); what shows is what is missing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _has_form(seen: str, question: Question, extracted: Extracted | None) -> boo
 
 
 def _covers(seen: str, profile: Profile) -> float:
-    """Compare the parts of an answer with the questions of a compound prompt; of a plain one every answer is whole."""
+    """Compare an answer's parts with the questions of a compound prompt; to a plain one every answer is whole."""
     if not profile.compound:
         return 1.0
     asked = max(2, int(profile.signals.get("question_marks", 0)))

@@ -21,8 +21,12 @@ SOCKET_NAME = ".s.PGSQL.5432"
 MAX_SOCKET_PATH = 103  # bytes; 107 on Linux, 103 on macOS (unix(7), unix(4))
 USER = "prysm"
 
+ENVIRONMENT = {"LC_ALL": "C"}
+"""All that Postgres sees of ours: our variables hold keys, and some of them (`PGPORT`) are settings to it."""
+
 SETTINGS = {
     "listen_addresses": "",
+    "port": "5432",  # names the socket
     "unix_socket_permissions": "0700",
     "password_encryption": "scram-sha-256",
     "fsync": "on",
@@ -31,6 +35,8 @@ SETTINGS = {
     "max_connections": "100",
     "shared_buffers": "64MB",
     "max_wal_size": "512MB",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
     "io_method": "sync",  # no extra worker processes
     "log_checkpoints": "off",
     # A refused statement, its values and the complaint about them are content; the log is about the server.
@@ -138,6 +144,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 cwd=self.home,
+                env=ENVIRONMENT,
             )
         self.check_exit(done.returncode)
         draft.rename(self.data)
@@ -154,7 +161,7 @@ class Cluster:
 
     def socket_folder(self) -> Path:
         """Make an empty 0700 folder for the socket, in /tmp where the data directory's path is too long."""
-        folder = self.home / "run"
+        folder = self.home / "postgres.socket"
         too_long = len(os.fsencode(folder / SOCKET_NAME)) > MAX_SOCKET_PATH
         if too_long or "," in str(folder):  # a comma separates hosts in a URL
             return Path(tempfile.mkdtemp(prefix="prysm-", dir="/tmp"))
@@ -165,7 +172,7 @@ class Cluster:
     def url(self, socket_folder: Path) -> str:
         """Return the address of the server that listens in `socket_folder`, with the password."""
         password = quote(self.password_file.read_text().strip(), safe="")
-        return f"postgresql://{USER}:{password}@/postgres?host={quote(str(socket_folder), safe='')}"
+        return f"postgresql://{USER}:{password}@/postgres?host={quote(str(socket_folder), safe='')}&port=5432"
 
     def read_url(self) -> str | None:
         """Return the address of the running server, `None` when there is none."""

@@ -5,21 +5,20 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import parse_qs, urlsplit
 
 from prysm.errors import ConfigError
-from prysm.store.cluster import Cluster, write_private
+from prysm.store.cluster import ENVIRONMENT, Cluster, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 START_TIMEOUT_S = 120.0  # crash recovery of a large log takes long and makes progress
 STOP_TIMEOUT_S = 15.0
@@ -47,7 +46,7 @@ class EmbeddedPostgres:
         self._up = threading.Event()
         self._failure: ConfigError | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._socket_folder = cluster.home / "run"
+        self._command: list[str] = []
         self._url = ""
         self._thread = threading.Thread(target=self._supervise, name="embedded-postgres", daemon=True)
 
@@ -71,20 +70,16 @@ class EmbeddedPostgres:
         cluster = Cluster(data_dir.resolve())
         try:
             cluster.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(cluster.lock_file, os.O_CREAT | os.O_RDWR, 0o600)
+            lock = _lock(cluster.lock_file)
+            if lock is None:
+                return None
+            with ExitStack() as undo:
+                server = cls(cluster, lock)
+                undo.callback(server.stop)
+                server._begin()
+                undo.pop_all()
         except OSError as error:
-            raise ConfigError(f"Cannot write to the data directory {data_dir}: {error.strerror}.") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return None
-        server = cls(cluster, lock)
-        try:
-            server._begin()
-        except BaseException:
-            server.stop()
-            raise
+            raise ConfigError(f"Cannot use the data directory {data_dir}: {error.strerror}.") from error
         return server
 
     @property
@@ -108,8 +103,7 @@ class EmbeddedPostgres:
                 self._process.send_signal(signal.SIGINT if time.monotonic() < deadline else signal.SIGKILL)
             self._thread.join(POLL_S * 5)
         if self._lock is not None:
-            self._forget_address()
-            shutil.rmtree(self._socket_folder, ignore_errors=True)
+            self._forget(self._url)
             os.close(self._lock)
             self._lock = None
 
@@ -120,31 +114,36 @@ class EmbeddedPostgres:
         self.stop()
 
     def _begin(self) -> None:
-        self._forget_address()
+        self._forget(self._cluster.read_url())
         self._cluster.prepare()
         self._stop_orphan()
         self._cluster.log.write_bytes(b"")
-        self._socket_folder = self._cluster.socket_folder()
-        self._url = self._cluster.url(self._socket_folder)
+        folder = self._cluster.socket_folder()
+        self._url = self._cluster.url(folder)
+        self._command = self._cluster.command(folder)
         self._thread.start()
         self._up.wait()
         if self._failure is not None:
             raise self._failure
         write_private(self._cluster.url_file, self._url)
 
-    def _forget_address(self) -> None:
-        """Remove the address and the socket's folder, our own or those of a gateway that was killed."""
-        url = self._cluster.read_url()
-        if url is not None:
-            shutil.rmtree(parse_qs(urlsplit(url).query)["host"][0], ignore_errors=True)
-            self._cluster.url_file.unlink()
+    def _forget(self, url: str | None) -> None:
+        """Remove the address file, and the folder of the socket at `url`.
+
+        Only an empty folder goes: in a copied data directory the address is that of the original, which may run.
+        """
+        if url:
+            with suppress(OSError):
+                Path(parse_qs(urlsplit(url).query)["host"][0]).rmdir()
+        self._cluster.url_file.unlink(missing_ok=True)
 
     def _stop_orphan(self) -> None:
         """Wait for the server of a gateway that was killed a moment ago. We hold the lock, so nobody wants it."""
         claim = self._cluster.postmaster()
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while claim is not None and self._cluster.runs_here(claim[0]):
-            os.kill(claim[0], signal.SIGINT if time.monotonic() < deadline else signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(claim[0], signal.SIGINT if time.monotonic() < deadline else signal.SIGKILL)
             time.sleep(POLL_S * 5)
         # Postgres would refuse to start when an unrelated process of ours had the number in this file.
         (self._cluster.data / "postmaster.pid").unlink(missing_ok=True)
@@ -153,11 +152,9 @@ class EmbeddedPostgres:
         """Spawn, wait, restart. One thread does it all its life: Linux takes the spawning thread for the parent."""
         pauses = iter(RESTART_PAUSES_S)
         while True:
-            self._process = self._spawn()
-            if self._becomes_ready(self._process):
-                self._up.set()
+            was_ready, status = self._run()
+            if was_ready:
                 pauses = iter(RESTART_PAUSES_S)
-            status = self._process.wait()
             pause = next(pauses, RESTART_PAUSES_S[-1] if self._up.is_set() else None)
             if pause is None:
                 return self._give_up(status)
@@ -165,14 +162,26 @@ class EmbeddedPostgres:
                 return self._up.set()
             _log.warning("the embedded Postgres ended by itself (status %d) and is started again", status)
 
+    def _run(self) -> tuple[bool, int]:
+        """Run the server to its end: whether it became ready, and its exit status."""
+        try:
+            self._process = self._spawn()
+        except OSError as error:  # no memory or process left: a reason to try again, like an exit
+            return False, error.errno or 1
+        ready = self._becomes_ready(self._process)
+        if ready:
+            self._up.set()
+        return ready, self._process.wait()
+
     def _spawn(self) -> subprocess.Popen[bytes]:
         with self._cluster.log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603  our own binaries and paths, no shell
-                self._cluster.command(self._socket_folder),
+                self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self._cluster.home,
+                env=ENVIRONMENT,
                 start_new_session=True,  # Ctrl-C is for the gateway, which drains before it stops us
             )
 
@@ -183,7 +192,7 @@ class EmbeddedPostgres:
             if self._cluster.postmaster() == (process.pid, True):
                 return True
             if time.monotonic() > deadline:
-                process.send_signal(signal.SIGINT)
+                process.kill()
             time.sleep(POLL_S)
         return False
 
@@ -193,6 +202,17 @@ class EmbeddedPostgres:
         except ConfigError as error:
             self._failure = error
         self._up.set()
+
+
+def _lock(path: Path) -> int | None:
+    """Lock a file until its descriptor is closed or we die; `None` when another process holds it."""
+    file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        return None
+    return file
 
 
 @contextmanager

@@ -38,7 +38,7 @@ async def fan_out(calls: Sequence[Coroutine[object, object, T]], quorum: int) ->
             if until is None and sum(map(_succeeded, tasks)) >= quorum:
                 until = loop.time() + max(MIN_GRACE_S, GRACE * (loop.time() - began))
     finally:
-        await _cancel(pending)
+        await _end(tasks)
     for task in tasks:
         _raise_if_unexpected(task)
     return [task.result() for task in tasks if _succeeded(task)]
@@ -49,11 +49,11 @@ def quorum_of(n: int) -> int:
     return min(n, max(2, -(-2 * n // 3)))
 
 
-async def _cancel(tasks: set[asyncio.Future[T]]) -> None:
+async def _end(tasks: Sequence[asyncio.Future[T]]) -> None:
+    """Cancel those still at work and look at every outcome, so that none is reported as forgotten."""
     for task in tasks:
         task.cancel()
-    if tasks:
-        await asyncio.wait(tasks)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _succeeded(task: asyncio.Future[T]) -> bool:

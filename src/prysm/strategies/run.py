@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -109,7 +110,7 @@ class Run:
 
     def all_failed(self) -> AllModelsFailed:
         """The error of a run in which every call failed."""
-        failed = [stage for stage in self.stages if stage.status != "ok" and stage.model is not None]
+        failed = [stage for stage in self.stages if stage.status != "ok"]
         attempts = tuple(FailedAttempt(stage.model.id, stage.error or "failed") for stage in failed if stage.model)
         spent = any(stage.cost_nano != 0 for stage in failed)
         listed = ", ".join(f"{attempt.model} ({attempt.error})" for attempt in attempts)
@@ -129,12 +130,12 @@ class Run:
         provider = self._providers[call.model.provider]
         if not stream:
             return await provider.complete(call)
-        async for piece in provider.stream(call):
-            if isinstance(piece, TextDelta):
+        async with aclosing(provider.stream(call)) as pieces:
+            async for piece in pieces:
+                if not isinstance(piece, TextDelta):
+                    return piece
                 self.streamed = True
                 await self._emit(Delta(piece.text))
-            else:
-                return piece
         raise ProviderError("truncated", f"{call.model.provider} ended the stream without finishing the answer.")
 
     def _call(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from prysm.core.run import Verdict
-from prysm.errors import ProviderError
+from prysm.errors import BudgetExceeded, ProviderError
 from prysm.scoring import score_single
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ class Single:
         for model in targets:
             try:
                 candidate = await run.ask("answer", model, final=True)
-            except ProviderError:
+            except (ProviderError, BudgetExceeded):
                 if run.streamed or len(targets) == 1:
                     raise
                 continue

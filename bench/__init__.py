@@ -1,0 +1,1 @@
+"""What the gateway costs per request: `python -m bench`."""

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # so that tests can say `from tests.serving import …`
+
+from tests.providers.upstream import Upstream, running
+from tests.serving import SANDBOX, Served, served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROVIDER_KEY = "sk-canary-of-the-provider-key"
+
+
+@contextmanager
+def _database(postgres_url: str) -> Iterator[str]:
+    """A migrated database that lives longer than one test."""
+    name = f"api_{uuid4().hex}"
+    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE migrated"))
+    try:
+        yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
+    finally:
+        asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def sandbox(postgres_url: str) -> Iterator[Served]:
+    """A gateway over simulated models: every strategy works, every answer is deterministic enough."""
+    with (
+        tempfile.TemporaryDirectory(prefix="prysm-api-") as folder,
+        _database(postgres_url) as url,
+        served(Path(folder), SANDBOX, url) as gateway,
+    ):
+        yield gateway
+
+
+@pytest.fixture(scope="session")
+def upstreams() -> Iterator[dict[str, Upstream]]:
+    """Two scripted model servers in a thread of their own, so that a blocking test can watch them."""
+    loop = asyncio.new_event_loop()
+    ready, stop = threading.Event(), asyncio.Event()
+    found: dict[str, Upstream] = {}
+
+    async def serve() -> None:
+        async with running() as left, running() as right:
+            found.update(left=left, right=right)
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    ready.wait()
+    yield found
+    loop.call_soon_threadsafe(stop.set)
+    thread.join()
+    loop.close()
+
+
+@pytest.fixture(scope="session")
+def _scripted(postgres_url: str, upstreams: dict[str, Upstream]) -> Iterator[Served]:
+    toml = "".join(_provider(name, upstream.url) for name, upstream in upstreams.items())
+    toml += _provider("dead", "http://127.0.0.1:9/v1")
+    with (
+        tempfile.TemporaryDirectory(prefix="prysm-api-") as folder,
+        _database(postgres_url) as url,
+        served(Path(folder), toml, url, os.environ | {"UPSTREAM_KEY": PROVIDER_KEY}) as gateway,
+    ):
+        yield gateway
+
+
+@pytest.fixture
+def scripted(_scripted: Served, upstreams: dict[str, Upstream]) -> Served:
+    """A gateway over the two scripted upstreams and a dead one, none of which has anything to say yet."""
+    for upstream in upstreams.values():
+        upstream.plays()
+        upstream.seen.clear()
+        upstream.left.clear()
+    return _scripted
+
+
+@pytest.fixture
+def left(upstreams: dict[str, Upstream]) -> Upstream:
+    """The upstream behind the model `left`."""
+    return upstreams["left"]
+
+
+@pytest.fixture
+def right(upstreams: dict[str, Upstream]) -> Upstream:
+    """The upstream behind the model `right`."""
+    return upstreams["right"]
+
+
+def _provider(name: str, url: str) -> str:
+    quality = 0.0 if name == "dead" else 0.8
+    return f"""
+[[providers]]
+id = "{name}-host"
+kind = "openai"
+base_url = "{url}"
+api_key_env = "UPSTREAM_KEY"
+first_byte_timeout_s = 10
+
+[[models]]
+id = "{name}"
+provider = "{name}-host"
+tier = "{"small" if name == "left" else "mid"}"
+input_usd_per_mtok = 1
+output_usd_per_mtok = 10
+context_window = 32000
+quality = {{ default = {quality} }}
+"""

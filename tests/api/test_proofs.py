@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import httpx
+import pytest
+from tests.api.wire import completion, error
+
+from prysm.proof.hashing import stage_digest
+from prysm.proof.verify import verify_opening
+
+if TYPE_CHECKING:
+    from tests.providers.upstream import Upstream
+    from tests.serving import Served
+
+
+@pytest.fixture
+def request_id(sandbox: Served) -> str:
+    answer: dict[str, Any] = sandbox.orchestrate(strategy="self_consistency", samples=3).json()
+    return str(answer["prysm"]["request_id"])
+
+
+@pytest.mark.parametrize("prefix", ["", "prysm-"])
+def test_a_receipt_is_read_and_checked_without_a_key(sandbox: Served, request_id: str, prefix: str) -> None:
+    found = httpx.get(f"{sandbox.url}/v1/proof/{prefix}{request_id}").json()
+    assert found["verified"] is True
+    assert found["request_id"] == request_id
+    assert found["entry"] == found["entry"] | {
+        "strategy": "self_consistency",
+        "policy": "balanced",
+        "outcome": "ok",
+        "simulated": True,
+        "model": "sandbox-small",
+        "provider": "sandbox",
+    }
+    assert {check["name"]: check["ok"] for check in found["checks"]} == {
+        "proof_hash": True,
+        "record": True,
+        "stages": True,
+        "signature": None,
+        "inclusion": None,
+    }
+
+
+def test_the_hash_is_sha256_of_the_payload_and_every_stage_has_its_digest_in_it(sandbox: Served, request_id: str) -> None:
+    proof = sandbox.proof(request_id)["proof"]
+    payload = base64.b64decode(proof["envelope"]["payload"])
+    assert proof["proof_hash"] == "sha256:" + hashlib.sha256(payload).hexdigest()
+    for i, listed in enumerate(json.loads(payload)["stages"]):
+        stage = sandbox.http.get(f"/v1/proof/{request_id}/stages/{i}").json()
+        assert stage["digest"] == listed["digest"]
+        assert stage["kind"] == listed["kind"]
+        assert stage["digest"] == stage_digest(base64.b64decode(stage["body"]))
+
+
+def test_the_caller_can_open_what_the_receipt_commits_to(sandbox: Served) -> None:
+    answer = sandbox.chat("sandbox-small").json()
+    envelope = sandbox.proof(answer["prysm"]["request_id"])["proof"]["envelope"]
+    payload, opening = base64.b64decode(envelope["payload"]), answer["prysm"]["openings"]["answer"]
+    text = answer["choices"][0]["message"]["content"].encode()
+    assert verify_opening(payload, "answer", opening, text).ok
+    assert verify_opening(payload, "answer", opening, text + b".").ok is False
+
+
+def test_a_receipt_holds_neither_text_nor_opening(sandbox: Served) -> None:
+    answer = sandbox.chat("sandbox-small", "the canary 5b1f").json()
+    found = sandbox.proof(answer["prysm"]["request_id"])
+    whole = json.dumps(found) + base64.b64decode(found["proof"]["envelope"]["payload"]).decode()
+    assert "canary" not in whole
+    assert answer["prysm"]["openings"]["prompt"]["salt"] not in whole
+
+
+def test_a_failed_run_has_a_receipt_too(scripted: Served, left: Upstream) -> None:
+    left.plays(completion("", status="500 Internal Server Error"))
+    response = scripted.chat("left")
+    found = scripted.http.get(response.headers["x-prysm-proof-url"]).json()
+    assert (found["verified"], found["entry"]["outcome"], found["entry"]["model"]) == (True, "failed", None)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "check"),
+    [
+        ("receipt", "payload = payload || ' '", "proof_hash"),
+        ("receipt", "payload = ''", "record"),
+        ("receipt", "proof_hash = sha256('')", "proof_hash"),
+        ("stage", "body = convert_to(replace(convert_from(body, 'utf8'), '\"ok\"', '\"no\"'), 'utf8')", "stages"),
+        ("stage", "i = i + 9 WHERE i = 2 AND request_id", "stages"),
+    ],
+)
+def test_what_was_changed_in_the_database_shows(
+    sandbox: Served, request_id: str, table: str, change: str, check: str
+) -> None:
+    if "WHERE" in change:
+        statement = f"UPDATE {table} SET {change} = '{request_id}'"
+    else:
+        statement = f"UPDATE {table} SET {change} WHERE request_id = '{request_id}'"
+    asyncio.run(_as_superuser(sandbox.database_url, table, statement))
+    found = sandbox.proof(request_id)
+    assert found["verified"] is False
+    assert check in {item["name"] for item in found["checks"] if item["ok"] is False}
+
+
+def test_a_stage_that_is_missing_shows(sandbox: Served, request_id: str) -> None:
+    statement = f"DELETE FROM stage WHERE i = 0 AND request_id = '{request_id}'"
+    asyncio.run(_as_superuser(sandbox.database_url, "stage", statement))
+    found = sandbox.proof(request_id)
+    assert found["verified"] is False
+    assert [check["name"] for check in found["checks"] if check["ok"] is False] == ["stages"]
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "x",
+        "prysm-",
+        "0" * 35,
+        "0" * 37,
+        "00000000-0000-0000-0000-000000000000",
+        "{00000000-0000-0000-0000-00000000000}",
+        "%00",
+        "%ED%A0%80",
+        "..%2F..%2Fetc",
+        "a" * 5000,
+    ],
+)
+def test_an_id_that_names_no_receipt_is_not_found(sandbox: Served, garbage: str) -> None:
+    response = httpx.get(f"{sandbox.url}/v1/proof/{garbage}")
+    assert response.status_code in {404, 401}  # an encoded slash makes it another, unknown address
+    if response.status_code == 404:
+        assert error(response) == (404, "proof_not_found")
+
+
+@pytest.mark.parametrize(
+    ("i", "status", "code"),
+    [("99", 404, "proof_not_found"), ("9" * 30, 404, "proof_not_found"), ("one", 422, "invalid_request")],
+)
+def test_a_stage_that_is_not_there_is_not_found(
+    sandbox: Served, request_id: str, i: str, status: int, code: str
+) -> None:
+    assert error(sandbox.http.get(f"/v1/proof/{request_id}/stages/{i}")) == (status, code)
+
+
+async def _as_superuser(url: str, table: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            await connection.execute(statement)
+            await connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+    finally:
+        await connection.close()

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prysm.classify import classify
+from prysm.classify.cues import CUES
+from prysm.core.chat import Message
+from prysm.core.model import TASKS
+
+if TYPE_CHECKING:
+    from prysm.core.plan import Profile
+
+
+def profile(prompt: str) -> Profile:
+    return classify([Message("user", prompt)])
+
+
+@pytest.mark.parametrize(
+    ("prompt", "task"),
+    [
+        ("Write a Python function that reverses a linked list.", "code"),
+        ("Fix this:\n```js\nlet x = ;\n```", "code"),
+        ("import os\n\ndef walk(root):\n    ...", "code"),
+        ("Solve for x in the equation 3x + 10 = 5(x - 2).", "math"),
+        ("What is 17 * 23?", "math"),
+        ("What is $\\frac{3}{4} + \\frac{1}{8}$?", "math"),
+        ("There are 4 houses in a row. Each person has a different pet. Who lives in house 2?", "reasoning"),
+        ("What are the pros and cons of microservices versus a monolith?", "analysis"),
+        ("Write a short story about a lighthouse keeper.", "writing"),
+        ("Напиши рассказ о море", "writing"),
+        ("Translate 'good morning' into French.", "translation"),
+        ("请翻译这句话", "translation"),
+        ("Extract all dates from the following text: we met on 3 May.", "extraction"),
+        ("Summarize the following article.", "extraction"),
+        ("Who wrote Hamlet?", "factual"),
+        ("What is the capital of France?", "factual"),
+        ("Hello, how are you?", "chat"),
+        ("thanks", "chat"),
+        ("", "chat"),
+    ],
+)
+def test_a_prompt_is_given_its_task(prompt: str, task: str) -> None:
+    assert profile(prompt).task == task
+
+
+@pytest.mark.parametrize("prompt", ["hi", "2+2", "What is the capital of France?", "Define entropy.", ""])
+def test_greetings_lookups_and_sums_are_trivial(prompt: str) -> None:
+    assert profile(prompt).difficulty == "trivial"
+
+
+@pytest.mark.parametrize("prompt", ["Prove that sqrt(2) is irrational", "Explain why the sky is blue"])
+def test_few_words_that_ask_for_thought_are_not_trivial(prompt: str) -> None:
+    assert profile(prompt).difficulty != "trivial"
+
+
+def test_a_long_prompt_with_constraints_is_hard() -> None:
+    prompt = (
+        "Design a distributed rate limiter that handles a million requests per second across five regions, "
+        "explain its consistency tradeoffs and failure modes, and compare two alternatives without a database."
+    )
+    found = profile(prompt)
+    assert (found.difficulty, found.words >= 20) == ("hard", True)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "1. Write a poem\n2. Translate it into French",
+        "Summarise this article and then translate it into German.",
+        "What is the capital of France? Who wrote Hamlet? When did Rome fall?",
+        "What is the ratio of the heights of the Eiffel Tower, the Tokyo Skytree and the Taj Mahal?",
+    ],
+)
+def test_several_tasks_in_one_prompt_are_compound(prompt: str) -> None:
+    assert profile(prompt).compound
+    assert profile(prompt).signals["compound"] is True
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Who wrote Hamlet?",
+        "Can you help me? I feel lost.",
+        "Which of these is a mammal?\nA) trout\nB) whale\nC) eagle",
+        "Provide a detailed plan and give three examples.",
+        "A farmer has 17 sheep and buys 5 more. How many sheep does he have?",
+    ],
+)
+def test_one_task_is_not_compound(prompt: str) -> None:
+    assert not profile(prompt).compound
+
+
+def test_the_last_user_message_decides_and_the_system_prompt_does_not() -> None:
+    messages = [
+        Message("system", "Translate everything into French."),
+        Message("user", "Translate 'hello'."),
+        Message("assistant", "bonjour"),
+        Message("user", "Write a Python function that sorts a list."),
+    ]
+    assert classify(messages).task == "code"
+
+
+def test_prompt_tokens_count_every_message() -> None:
+    one = classify([Message("user", "hello there")])
+    two = classify([Message("system", "word " * 400), Message("user", "hello there")])
+    assert two.prompt_tokens > one.prompt_tokens + 300
+
+
+@pytest.mark.parametrize(
+    ("prompt", "low", "high"),
+    [("The quick brown fox jumps over the lazy dog.", 9, 13), ("今日は天気がいいですね", 7, 14), ("", 0, 0)],
+)
+def test_the_token_estimate_is_close(prompt: str, low: int, high: int) -> None:
+    assert low <= profile(prompt).prompt_tokens <= high
+
+
+def test_signals_explain_with_names_and_numbers() -> None:
+    signals = profile("Write a Python function. Does it handle 3 cases?").signals
+    assert signals["code"] is True
+    assert signals["words"] == 9
+    assert signals["question_marks"] == 1
+    assert signals["numbers"] == 1
+    assert "translation" not in signals
+
+
+def test_a_cue_is_one_word_or_a_pair() -> None:
+    assert [cue for cue in CUES if cue.count("_") > 1] == []
+
+
+@pytest.mark.parametrize("unit", ["a ", "?", "1. do this\n", "(", "write ", "A b C ", "\n", "١", "what is "])
+def test_two_megabytes_take_bounded_time(unit: str) -> None:
+    prompt = unit * (2_000_000 // len(unit))
+    started = time.process_time()
+    found = profile(prompt)
+    assert time.process_time() - started < 0.25
+    assert found.prompt_tokens > 10_000
+
+
+@given(st.text())
+def test_any_text_has_a_profile_in_range(prompt: str) -> None:
+    found = profile(prompt)
+    assert found.task in TASKS
+    assert 0 <= found.difficulty_score <= 100
+    assert found.words >= 0
+    assert found.prompt_tokens >= (1 if prompt else 0)
+
+
+def test_lone_surrogates_and_nul_are_text_too() -> None:
+    assert profile("\ud800 \x00 what is this?").words == 5
+
+
+def test_no_message_at_all_is_chat() -> None:
+    assert classify([]).task == "chat"
