@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from prysm.core.chat import Message, Sampling
+from prysm.core.chat import Message, Sampling, TextDelta
 from prysm.core.model import Model, Price
 from prysm.core.plan import ChatRequest, Policy, Profile
 from prysm.core.provider import ProviderSpec
@@ -19,7 +19,7 @@ from prysm.strategies import STRATEGIES, Run
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
-    from prysm.core.chat import Completion, ModelCall, TextDelta
+    from prysm.core.chat import Completion, ModelCall
     from prysm.core.events import Event
     from prysm.core.plan import Plan
     from prysm.core.run import Verdict
@@ -65,31 +65,45 @@ def ask(prompt: str = SUM, **more: Any) -> ChatRequest:
 
 
 class Watched:
-    """The sandbox under watch: the calls it got, how many are open now, and how many were at once."""
+    """The sandbox under watch: the calls it got, what it answered, and how many calls are open, now and at most.
+
+    `first` scripts the first call, whichever model it is for. With `copies` every answer bears the same request id, as
+    a cache's would.
+    """
 
     id = "sandbox"
 
-    def __init__(self, profiles: Mapping[str, SandboxProfile], timeout_s: float = 5.0) -> None:
+    def __init__(self, profiles: Mapping[str, SandboxProfile], timeout_s: float = 0.3) -> None:
         self.calls: list[ModelCall] = []
+        self.answers: list[Completion] = []
         self.open = self.most = 0
-        self._inner = SandboxProvider(ProviderSpec("sandbox", "sandbox", timeout_s=timeout_s), profiles)
+        self.first: SandboxProfile | None = None
+        self.copies = False
+        self._profiles = profiles
+        self._spec = ProviderSpec("sandbox", "sandbox", timeout_s=timeout_s)
 
     async def complete(self, call: ModelCall) -> Completion:
-        with self._watch(call):
-            return await self._inner.complete(call)
+        with self._watch(call) as sandbox:
+            return self._answered(await sandbox.complete(call))
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[TextDelta | Completion, None]:
-        with self._watch(call):
-            async for piece in self._inner.stream(call):
-                yield piece
+        with self._watch(call) as sandbox:
+            async for piece in sandbox.stream(call):
+                yield piece if isinstance(piece, TextDelta) else self._answered(piece)
+
+    def _answered(self, completion: Completion) -> Completion:
+        told = replace(completion, provider_request_id="the same" if self.copies else None)
+        self.answers.append(told)
+        return told
 
     @contextmanager
-    def _watch(self, call: ModelCall) -> Iterator[None]:
+    def _watch(self, call: ModelCall) -> Iterator[SandboxProvider]:
+        profiles = self._profiles if self.calls or self.first is None else {call.model.upstream: self.first}
         self.calls.append(call)
         self.open += 1
         self.most = max(self.most, self.open)
         try:
-            yield
+            yield SandboxProvider(self._spec, profiles)
         finally:
             self.open -= 1
 
@@ -118,7 +132,11 @@ class World:
     async def perform(self, request: ChatRequest, read: Profile | None = None) -> tuple[Verdict, Run]:
         """Plan and run."""
         run = self.prepare(request, read)
-        return await STRATEGIES[run.plan.strategy].run(run), run
+        return await self.carry_out(run), run
+
+    async def carry_out(self, run: Run) -> Verdict:
+        """Run what was planned."""
+        return await STRATEGIES[run.plan.strategy].run(run)
 
     def plan(self, request: ChatRequest, read: Profile | None = None) -> Plan:
         """Plan only."""

@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,8 +62,8 @@ class Served:
     """A gateway that listens; `http` carries the root key."""
 
     url: str
-    database_url: str
-    http: httpx.Client
+    database_url: str = field(repr=False)
+    http: httpx.Client = field(repr=False)
 
     def chat(self, model: str = "auto", prompt: str = PROMPT, **more: Any) -> httpx.Response:
         """Ask over OpenAI's route."""
@@ -104,7 +104,11 @@ class Served:
 
 @contextmanager
 def served(
-    folder: Path, toml: str, database_url: str, environ: Mapping[str, str] | None = None
+    folder: Path,
+    toml: str,
+    database_url: str,
+    environ: Mapping[str, str] | None = None,
+    log_level: str = "critical",
 ) -> Iterator[Served]:
     """Serve `toml` until the block ends; the database must be migrated."""
     path = folder / "prysm.toml"
@@ -112,7 +116,7 @@ def served(
     settings = Settings(database_url=database_url, data_dir=folder, config_path=path, root_key=ROOT_KEY)
     app = create_app(settings, load_config(settings, environ or {}))
     config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", ws="none", access_log=False, log_level="critical", server_header=False
+        app, loop="uvloop", http="httptools", ws="none", access_log=False, log_level=log_level, server_header=False
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -82,7 +82,7 @@ def new_request_id() -> UUID:
 
 def rfc3339(moment: datetime) -> str:
     """UTC with milliseconds and a Z, as receipts write time."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def envelope(payload: bytes) -> dict[str, object]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 import orjson
@@ -14,6 +16,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prysm.core.model import NANO_PER_USD
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from prysm.core.run import Finished, Stage
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
@@ -43,14 +47,16 @@ class Telemetry:
         self._requests = Counter(
             "prysm_http_requests", "HTTP answers.", ["method", "route", "status"], registry=own
         )
+        self._counter: Callable[..., Counter] = cache(Counter.labels)  # finding a series costs more than counting
+        self._histogram: Callable[..., Histogram] = cache(Histogram.labels)
 
     def run_finished(self, run: Finished) -> None:
         """Count a run and its calls."""
         strategy = run.plan.strategy
-        self._runs.labels(strategy, run.outcome).inc()
-        self._latency.labels(strategy).observe(run.latency_ms / 1000)
+        self._counter(self._runs, strategy, run.outcome).inc()
+        self._histogram(self._latency, strategy).observe(run.latency_ms / 1000)
         if run.verdict is not None and run.verdict.score.confidence is not None:
-            self._confidence.labels(strategy).observe(run.verdict.score.confidence)
+            self._histogram(self._confidence, strategy).observe(run.verdict.score.confidence)
         for stage in run.stages:
             if stage.model is not None:
                 self._call(stage, stage.model.id)
@@ -61,7 +67,7 @@ class Telemetry:
 
     def answered(self, method: str, route: str, status: int) -> None:
         """Count an HTTP answer; `route` is the route's template, so that ids make no new series."""
-        self._requests.labels(method, route, str(status)).inc()
+        self._counter(self._requests, method, route, str(status)).inc()
 
     def scrape(self) -> bytes:
         """The metrics in Prometheus' text format."""
@@ -72,15 +78,15 @@ class Telemetry:
         return generate_latest(merged)
 
     def _call(self, stage: Stage, model: str) -> None:
-        self._calls.labels(model, stage.status).inc()
-        self._call_latency.labels(model).observe((stage.ended_ms - stage.started_ms) / 1000)
+        self._counter(self._calls, model, stage.status).inc()
+        self._histogram(self._call_latency, model).observe((stage.ended_ms - stage.started_ms) / 1000)
         if stage.usage is not None:
-            self._tokens.labels(model, "in").inc(stage.usage.prompt_tokens or 0)
-            self._tokens.labels(model, "out").inc(stage.usage.completion_tokens or 0)
+            self._counter(self._tokens, model, "in").inc(stage.usage.prompt_tokens or 0)
+            self._counter(self._tokens, model, "out").inc(stage.usage.completion_tokens or 0)
         if stage.cost_nano is None:
-            self._unpriced.labels(model).inc()
+            self._counter(self._unpriced, model).inc()
         else:
-            self._cost.labels(model).inc(stage.cost_nano / NANO_PER_USD)
+            self._counter(self._cost, model).inc(stage.cost_nano / NANO_PER_USD)
 
 
 def configure_logging(level: str) -> None:
@@ -96,9 +102,31 @@ def configure_logging(level: str) -> None:
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=max(number, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
-    )
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(_JsonLines())
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[lines])
+
+
+def where(error: BaseException) -> str:
+    """Module and line of a defect, without the values around it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "unknown"
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"
+
+
+class _JsonLines(logging.Formatter):
+    """A library's record as one line like ours. Of an exception only type and place: its message may hold text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = {"logger": record.name, "event": record.getMessage().strip(), "level": record.levelname.lower()}
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            event |= {"type": type(error).__name__, "where": where(error)}
+        timestamp = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        return _json(event | {"timestamp": timestamp}).decode()
 
 
 def _json(event: object, **_: object) -> bytes:

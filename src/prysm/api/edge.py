@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from prysm.api.respond import problem_response
 from prysm.errors import PrysmError
 from prysm.receipt import new_request_id
+from prysm.telemetry import where
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -57,7 +58,7 @@ class Edge:
             pass  # gone in the middle of its body: nobody is left to answer
         except Exception as error:  # noqa: BLE001 - the last resort; its message may hold a caller's text
             log.error(  # noqa: TRY400 - a traceback would show values
-                "defect", type=type(error).__name__, where=_where(error), request_id=str(exchange.request_id)
+                "defect", type=type(error).__name__, where=where(error), request_id=str(exchange.request_id)
             )
             defect = _Internal("Something went wrong in the gateway. It is logged under this request's id.")
             await exchange.refuse(defect, receive)
@@ -112,10 +113,9 @@ class _Exchange:
         await self._send(message)
 
     async def refuse(self, error: PrysmError, receive: Receive) -> None:
-        """Answer with an error, unless an answer has begun: then the connection breaks off."""
-        if self._started:
-            raise error
-        await problem_response(error, self._scope["path"], self.request_id)(self._scope, receive, self.send)
+        """Answer with an error, unless an answer has begun: left without an end, the server breaks it off."""
+        if not self._started:
+            await problem_response(error, self._scope["path"], self.request_id)(self._scope, receive, self.send)
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name."""
@@ -129,13 +129,3 @@ class _Exchange:
     def elapsed_ms(self) -> int:
         """Milliseconds since the request came."""
         return int((time.perf_counter() - self._began) * 1000)
-
-
-def _where(error: BaseException) -> str:
-    """File and line of the defect, without the values around it."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "unknown"
-    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"

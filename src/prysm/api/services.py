@@ -70,5 +70,5 @@ async def read_body(request: Request) -> bytes:
 
 def _too_large(limit: int) -> RequestTooLarge:
     return RequestTooLarge(
-        f"The body is over {limit // 1_000_000} MB. Send less, or raise [server] body_limit_mb in prysm.toml."
+        f"The body is over {limit / 1_000_000:g} MB. Send less, or raise [server] body_limit_mb in prysm.toml."
     )

@@ -129,7 +129,7 @@ def _greet(settings: Settings, key: str) -> None:
     _say("Try:")
     _say(
         f"  curl {shown}/v2/orchestrate -H \"authorization: Bearer {header}\" -H 'content-type: application/json' "
-        '-d \'{"prompt": "What is the capital of France?", "policy": "depth"}\''
+        '-d \'{"prompt": "What is the capital of Japan?", "policy": "depth"}\''
     )
 
 

@@ -28,6 +28,17 @@ SLOT_TOKENS = 4096
 """Context of one slot, prompt and answer together. Four slots of SmolLM2-135M take about 400 MB."""
 ANSWER_TOKENS = 512
 """Output of a call that names no cap: a small model that wanders off would else fill its context."""
+TEMPERATURE, TOP_P = 0.2, 0.9
+"""What SmolLM2's model card samples with; the server's own default of 0.8 makes a model this small ramble."""
+CHAT_TEMPLATE = """\
+{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|im_start|>system
+You are a helpful assistant.<|im_end|>
+{% endif %}<|im_start|>{{ message['role'] }}
+{{ message['content'] }}<|im_end|>
+{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+{% endif %}"""
+"""ChatML, as the model was trained, but for its system prompt of last resort: with its own ("You are a helpful AI
+assistant named SmolLM, trained by Hugging Face") it answers simple questions in French."""
 LOAD_LIMIT_S = 120
 
 
@@ -60,17 +71,20 @@ def start(model: Path, port: int, key: str) -> Any:
     params.model_alias = {model.stem}  # else every answer names a path of this machine
     params.hostnames, params.port, params.api_keys = ["127.0.0.1"], port, [key]
     params.n_parallel, params.n_ctx = SLOTS, SLOTS * SLOT_TOKENS
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _cores()
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _threads()
     params.n_predict = ANSWER_TOKENS
+    params.chat_template = CHAT_TEMPLATE
+    params.sampling.temp, params.sampling.top_p = TEMPERATURE, TOP_P
     params.cache_ram_mib = 0  # the default keeps up to 8 GB of old prompts in memory
     params.ui = params.endpoint_slots = False
     params.verbosity = -1
     return xllamacpp.Server(params)
 
 
-def _cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _threads() -> int:
+    """Half the logical cores: its threads wait for each other at every step, and crawl when they must share."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // 2)
 
 
 def _silence() -> int:

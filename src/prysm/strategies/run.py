@@ -7,6 +7,7 @@ import random
 import time
 from contextlib import aclosing
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from prysm.core.chat import ModelCall, TextDelta
@@ -42,14 +43,19 @@ class Run:
         self.degraded: list[str] = list(plan.degraded)
         self.streamed = False
         self.nonce = entropy.hex()[:16]
-        seed = request.sampling.seed
-        self.rng = random.Random(entropy if seed is None else seed)  # noqa: S311 - orders candidates, guards nothing
+        self._entropy = entropy
         self._providers = providers
         self._emit = emit
         self._began = time.perf_counter()
         self._reserved = 0
 
-    @property
+    @cached_property
+    def rng(self) -> random.Random:
+        """Orders candidates, and guards nothing: the caller's seed makes it repeatable."""
+        seed = self.request.sampling.seed
+        return random.Random(self._entropy if seed is None else seed)  # noqa: S311 - see above
+
+    @cached_property
     def question(self) -> str:
         """The latest user message."""
         return next((m.content for m in reversed(self.request.messages) if m.role == "user"), "")

@@ -1,0 +1,155 @@
+"""`prysm serve` from its first line to its last, as an operator sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+import httpx
+import orjson
+import psutil
+import pytest
+from tests.api.wire import completion
+from tests.providers.upstream import Act
+from tests.serving import AUTHORIZED, SANDBOX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.acceptance.conftest import Process
+    from tests.providers.upstream import Upstream
+
+ASKED = {"model": "left", "messages": [{"role": "user", "content": "Hi"}]}
+
+
+def test_a_newcomer_gets_a_real_answer_and_kill_9_leaves_nothing_behind(serve: Callable[..., Process]) -> None:
+    first = serve().wait_ready()
+    assert "Live models: " in first.log()
+    answer = first.post("/v1/chat/completions", {**ASKED, "model": "auto", "max_tokens": 8}).json()
+    assert answer["choices"][0]["message"]["content"]
+    assert answer["prysm"]["simulated"] is False
+    assert {"postgres", "python"} <= {_kind(process) for process in first.family}
+    first.popen.kill()
+    assert first.survivors(10.0) == []
+
+    began = time.monotonic()
+    second = serve().wait_ready()
+    assert time.monotonic() - began < 10  # under 3 s on an idle machine
+    assert second.get(answer["prysm"]["proof"]["url"]).json()["verified"] is True
+    second.popen.send_signal(signal.SIGTERM)
+    assert second.popen.wait(15) == 0
+    assert second.survivors(1.0) == []
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
+async def test_a_running_request_is_finished_and_no_new_one_begun(
+    serve: Callable[..., Process], database_url: str, upstream: Upstream, ending: signal.Signals
+) -> None:
+    upstream.plays(1.0, completion("Paris"))
+    gateway = await _started(serve, database_url, upstream)
+    running = asyncio.create_task(_ask(gateway))
+    await _until(lambda: bool(upstream.seen))
+    gateway.popen.send_signal(ending)
+    await asyncio.sleep(0.4)
+    assert await _refuses_connections(gateway)
+    answer = await running
+    assert (answer.status_code, answer.json()["choices"][0]["message"]["content"]) == (200, "Paris")
+    assert await asyncio.to_thread(gateway.popen.wait, 10) == 0
+
+
+async def test_a_request_that_outlasts_the_drain_is_sealed_as_interrupted(
+    serve: Callable[..., Process], database_url: str, upstream: Upstream
+) -> None:
+    upstream.plays(Act.HANG)
+    gateway = await _started(serve, database_url, upstream, "[server]\ndrain_timeout_s = 1\n")
+    running = asyncio.create_task(_ask(gateway))
+    await _until(lambda: bool(upstream.seen))
+    gateway.popen.send_signal(signal.SIGTERM)
+    answer = await running
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "overloaded")
+    assert await asyncio.to_thread(gateway.popen.wait, 10) == 0
+    record = await _only_record(database_url)
+    assert (record["outcome"], record["request_id"]) == ("interrupted", answer.headers["x-request-id"])
+    assert "Traceback" not in gateway.log()
+
+
+async def test_two_workers_serve_together_and_end_with_their_parent(
+    serve: Callable[..., Process], database_url: str
+) -> None:
+    gateway = serve("--workers", "2", toml=SANDBOX, PRYSM_DATABASE_URL=database_url).wait_ready()
+    body = {"prompt": "What is the capital of France?", "strategy": "single"}
+    answers = [await asyncio.to_thread(gateway.post, "/v2/orchestrate", body) for _ in range(12)]
+    assert {answer.status_code for answer in answers} == {200}
+    for _ in range(4):  # whichever worker answers
+        text = gateway.get("/metrics").text
+        assert 'prysm_runs_total{outcome="ok",strategy="single"} 12.0' in text
+    workers = [process for process in gateway.family if "spawn_main" in " ".join(process.cmdline())]
+    assert len(workers) == 2
+    assert all(worker.cpu_times().user > 0 for worker in workers)
+    gateway.popen.kill()
+    assert gateway.survivors(4.0) == []
+
+
+async def test_two_workers_drain_together(serve: Callable[..., Process], database_url: str, upstream: Upstream) -> None:
+    upstream.plays(1.0, completion("Paris"))
+    gateway = await _started(serve, database_url, upstream, arguments=("--workers", "2"))
+    running = [asyncio.create_task(_ask(gateway)) for _ in range(4)]
+    await _until(lambda: len(upstream.seen) == 4)
+    gateway.popen.send_signal(signal.SIGTERM)
+    assert {answer.status_code for answer in await asyncio.gather(*running)} == {200}
+    assert await asyncio.to_thread(gateway.popen.wait, 10) == 0
+    assert gateway.survivors(1.0) == []
+
+
+async def _started(
+    serve: Callable[..., Process], database_url: str, upstream: Upstream, server: str = "", arguments: tuple[str, ...] = ()
+) -> Process:
+    toml = f"""{server}
+        [[providers]]
+        id = "left-host"
+        kind = "openai"
+        base_url = "{upstream.url}"
+
+        [[models]]
+        id = "left"
+        provider = "left-host"
+        tier = "mid"
+    """
+    process = serve(*arguments, toml=toml, PRYSM_DATABASE_URL=database_url)
+    return await asyncio.to_thread(process.wait_ready)
+
+
+async def _ask(gateway: Process) -> httpx.Response:
+    async with httpx.AsyncClient(headers=AUTHORIZED, timeout=20) as http:
+        return await http.post(f"{gateway.url}/v1/chat/completions", json=ASKED)
+
+
+async def _refuses_connections(gateway: Process) -> bool:
+    try:
+        await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def _only_record(database_url: str) -> dict[str, Any]:
+    connection = await asyncpg.connect(database_url)
+    try:
+        (payload,) = [row["payload"] for row in await connection.fetch("SELECT payload FROM receipt")]
+    finally:
+        await connection.close()
+    record: dict[str, Any] = orjson.loads(payload)
+    return record
+
+
+def _kind(process: psutil.Process) -> str:
+    return process.name().rstrip("0123456789.")

@@ -1,0 +1,219 @@
+"""What a plan may spend: said before, held while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.scripted_models import FAILS, REFUSES, SUM, USD, World, ask, model, profile, says
+
+from prysm.core.account import account
+from prysm.core.model import Price
+from prysm.errors import BudgetExceeded, InvalidRequest, PrysmError
+from prysm.planner.pool import MIN_OUTPUT_TOKENS
+from prysm.planner.table import AVAILABLE
+from prysm.providers.sandbox import SandboxProfile
+
+if TYPE_CHECKING:
+    from prysm.core.model import Model
+    from prysm.core.plan import ChatRequest, Plan
+
+DEAR = Price(USD, 10 * USD)
+LONG = says("The sea is wide and deep. " * 400 + "Final answer: 391")
+
+
+def pool(*names: str, price: Price = DEAR, **more: Any) -> World:
+    models = [model(name, price=price, **more) for name in names]
+    return World({name: LONG for name in names}, models)
+
+
+def plan(world: World, **more: Any) -> Plan:
+    return world.plan(ask(**more))
+
+
+def test_without_a_ceiling_nothing_is_cut() -> None:
+    free = plan(pool("a", "b", "c"), strategy="ensemble_moa", k=3)
+    assert (len(free.models), free.max_tokens, free.degraded) == (3, None, ())
+
+
+def test_the_expected_cost_is_one_usual_call_each_and_the_strong_model_only_sometimes() -> None:
+    one = plan(pool("a")).estimate.cost_expected_nano
+    ladder = plan(pool("a", "b", "c"), strategy="cascade").estimate
+    assert one == 40 * 1_000 + 300 * 10_000  # tokens of the prompt and of a usual math answer, nano-dollars each
+    assert (ladder.calls_max, ladder.cost_expected_nano) == (3, round(2.4 * one))
+
+
+def test_a_call_of_unknown_price_makes_the_whole_estimate_unknown() -> None:
+    world = World({"a": LONG, "b": LONG}, [model("a"), model("b", price=Price(input=1))])
+    told = world.plan(ask(strategy="ensemble_moa", models=("a", "b"))).estimate
+    assert (told.cost_max_nano, told.cost_expected_nano) == (None, None)
+
+
+def test_a_ceiling_caps_the_output_first() -> None:
+    capped = plan(pool("a"), max_cost_nano=5_000_000)
+    assert capped.degraded == ("output_capped",)
+    assert capped.max_tokens is not None
+    assert MIN_OUTPUT_TOKENS < capped.max_tokens < 4096
+    assert 4_980_000 < (capped.estimate.cost_max_nano or 0) <= 5_000_000
+
+
+def test_a_ceiling_that_is_far_away_changes_nothing_that_is_said() -> None:
+    assert plan(pool("a"), max_cost_nano=USD).degraded == ()
+
+
+def test_then_it_narrows_the_plan() -> None:
+    narrow = plan(pool("a", "b", "c"), strategy="ensemble_moa", k=3, max_cost_nano=13_000_000)
+    assert (len(narrow.models), narrow.degraded) == (2, ("output_capped", "narrowed_to_budget"))
+    assert narrow.reason.endswith("Cut to fit max_cost_usd.")
+
+
+def test_an_output_cap_the_caller_set_is_never_lowered() -> None:
+    kept = plan(pool("a"), strategy="self_consistency", samples=8, max_tokens=1_000, max_cost_nano=50_000_000)
+    assert (kept.max_tokens, kept.samples, kept.degraded) == (1_000, 4, ("narrowed_to_budget",))
+
+
+@pytest.mark.parametrize("strategy", AVAILABLE)
+def test_below_the_smallest_plan_the_request_is_refused_with_what_it_would_take(strategy: str) -> None:
+    with pytest.raises(BudgetExceeded, match=r"may cost up to \$0\.0\d+, over max_cost_usd = \$0\.000001") as caught:
+        plan(pool("a", "b"), strategy=strategy, max_cost_nano=1_000)
+    assert (caught.value.status, caught.value.param) == (402, "max_cost_usd")
+
+
+def test_a_free_model_fits_under_a_ceiling_of_nothing() -> None:
+    free = plan(pool("a", price=Price(0, 0)), max_cost_nano=0)
+    assert (free.estimate.cost_max_nano, free.degraded) == (0, ())
+
+
+def test_under_a_ceiling_a_model_of_unknown_price_is_left_out() -> None:
+    world = World({"a": LONG, "b": LONG}, [model("a", price=Price()), model("b")])
+    bounded = world.plan(ask(max_cost_nano=USD))
+    assert [m.id for m in bounded.models] == ["b"]
+    assert bounded.alternatives[0].why_not == "its price is unknown, so no ceiling could be kept"
+    with pytest.raises(InvalidRequest, match="its price is unknown"):
+        world.plan(ask(pinned="a", max_cost_nano=USD))
+
+
+def test_an_estimate_counts_the_calls_that_stand_in_for_failed_ones() -> None:
+    world = pool("a", "b", "c")
+    assert plan(world, routing_mode="agility").estimate.calls_max == 3  # the model and two fallbacks
+    assert plan(world, strategy="ensemble_moa", k=2).estimate.calls_max == 4  # a second aggregator
+
+
+async def test_the_cap_goes_out_with_every_call() -> None:
+    world = pool("a", "b")
+    _, run = await world.perform(ask(strategy="ensemble_moa", max_cost_nano=20_000_000))
+    assert run.plan.max_tokens is not None
+    assert {call.sampling.max_tokens for call in world.provider.calls} == {run.plan.max_tokens}
+
+
+async def test_a_model_that_can_say_less_than_the_cap_is_asked_for_no_more_than_it_can() -> None:
+    world = World({"a": LONG}, [model("a", max_output_tokens=300)])
+    await world.perform(ask(max_tokens=5_000))
+    assert world.provider.calls[0].sampling.max_tokens == 300
+
+
+async def test_a_fallback_over_the_ceiling_is_not_asked() -> None:
+    dear = model("dear", price=Price(1000 * USD, 1000 * USD))
+    world = World({"a": FAILS, "dear": LONG}, [model("a", price=DEAR), dear])
+    with pytest.raises(PrysmError) as caught:
+        await world.perform(ask(pinned="a", fallback=("dear",), max_cost_nano=10_000_000))
+    assert [call.model.id for call in world.provider.calls] == ["a"]
+    assert caught.value.code == "all_models_failed"
+
+
+prices = st.one_of(
+    st.none(), st.integers(0, 5), st.integers(0, 100 * USD), st.sampled_from((USD, 333_333_333, 15 * USD))
+)
+scripts = st.sampled_from(
+    (
+        LONG,
+        says("Final answer: 391"),
+        says("Final answer: 401"),
+        REFUSES,
+        FAILS,
+        SandboxProfile(fails_with="truncated"),
+        SandboxProfile(fails_with="auth"),
+        SandboxProfile({"default": 0.6}),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    models: list[Model]
+    scripts: list[SandboxProfile]
+    request: ChatRequest
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    n = draw(st.integers(1, 4))
+    names = [f"m{i}" for i in range(n)]
+    models = [
+        model(
+            name,
+            draw(st.sampled_from((0.5, 0.7, 0.75, 0.9))),
+            Price(draw(prices), draw(prices), reasoning=draw(prices), cache_write=draw(prices)),
+            family=draw(st.sampled_from(("x", "y", "z"))),
+            max_output_tokens=draw(st.sampled_from((None, 256, 2_000))),
+        )
+        for name in names
+    ]
+    request = ask(
+        draw(st.sampled_from((SUM, "Tell me about the sea. " * 50, "Wie heißt die Hauptstadt von Österreich?"))),
+        max_tokens=draw(st.sampled_from((None, 20, 700, 10_000))),
+        max_cost_nano=draw(st.one_of(st.none(), st.integers(0, 10**6), st.integers(0, USD))),
+        seed=draw(st.integers(0, 3)),
+        **draw(
+            st.one_of(
+                st.just({}),
+                st.fixed_dictionaries({"pinned": st.sampled_from(names)}),
+                st.fixed_dictionaries({"policy": st.sampled_from(("efficiency", "balanced", "depth"))}),
+                st.fixed_dictionaries({"strategy": st.sampled_from(AVAILABLE), "k": st.integers(1, 4)}),
+                st.fixed_dictionaries({"strategy": st.sampled_from(AVAILABLE), "models": st.just(tuple(names))}),
+            )
+        ),
+        fallback=draw(st.sampled_from(((), (names[-1],)))),
+        aggregator=draw(st.sampled_from((None, names[0]))),
+    )
+    return Case(models, draw(st.lists(scripts, min_size=n, max_size=n)), request)
+
+
+@settings(max_examples=300, deadline=None)
+@given(cases(), st.sampled_from(("math", "chat")), st.sampled_from(("trivial", "normal", "hard")))
+def test_no_run_costs_more_than_was_said_or_allowed(case: Case, task: str, difficulty: str) -> None:
+    world = World(dict(zip([m.id for m in case.models], case.scripts, strict=True)), case.models)
+    try:
+        run = world.prepare(case.request, profile(task, difficulty))
+    except (BudgetExceeded, InvalidRequest):
+        return
+    asyncio.run(attempt(world, run))
+    spent, told = account(run.stages).total_nano, run.plan.estimate
+    assert len(world.provider.calls) <= told.calls_max
+    if told.cost_max_nano is not None:
+        assert spent is not None
+        assert spent <= told.cost_max_nano
+    if case.request.max_cost_nano is not None:
+        assert spent is not None
+        assert spent <= case.request.max_cost_nano
+
+
+async def attempt(world: World, run: Any) -> None:
+    try:
+        await world.carry_out(run)
+    except PrysmError:
+        assert run.stages
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(AVAILABLE), st.integers(256, 2_000), st.sampled_from((SUM, "¿Cuánto es 2 + 2?")))
+def test_a_plan_that_fits_its_ceiling_to_the_cent_runs_whole(strategy: str, cap: int, prompt: str) -> None:
+    free = pool("a", "b").plan(ask(prompt, strategy=strategy, max_tokens=cap))
+    world = World({"a": LONG, "b": says("x" * 99_000)}, [model("a", price=DEAR), model("b", price=DEAR)])
+    run = world.prepare(ask(prompt, strategy=strategy, max_tokens=cap, max_cost_nano=free.estimate.cost_max_nano))
+    asyncio.run(attempt(world, run))
+    assert run.degraded == []

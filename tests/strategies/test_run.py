@@ -1,0 +1,114 @@
+"""One run's record: every call a stage, with what it cost, whatever became of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, get_args
+
+import pytest
+from tests.scripted_models import CHEAP, OPEN, SUM, World, ask, model, profile, says
+
+from prysm.core.chat import Completion, Message, ModelCall, Sampling, Usage
+from prysm.core.model import Price
+from prysm.errors import BudgetExceeded, FailureKind, ProviderError
+from prysm.strategies.stages import UNBILLED, Pending, counted
+
+if TYPE_CHECKING:
+    from prysm.strategies import Run
+
+CALL = ModelCall(model("a"), (Message("system", "x" * 8), Message("user", "y" * 10)), Sampling(max_tokens=50))
+PENDING = Pending(CALL, "answer", 5, (1, 2), 0)
+
+
+def done(**usage: int) -> Completion:
+    return Completion("z" * 40, "stop", Usage(**usage))
+
+
+def prepared(prompt: str = SUM, **more: object) -> Run:
+    return World({"a": says("391")}).prepare(ask(prompt, **more), profile("chat"))
+
+
+def test_a_call_the_provider_counted_costs_what_it_counted() -> None:
+    stage = PENDING.succeeded(3, 17, done(prompt_tokens=100, completion_tokens=10))
+    assert (stage.i, stage.kind, stage.status, stage.started_ms, stage.ended_ms) == (3, "answer", "ok", 5, 17)
+    assert (stage.cost_nano, stage.parents, stage.attempts[0].ms) == (100 * 1_000 + 10 * 4_000, (1, 2), 12)
+    assert stage.usage is not None
+    assert not stage.usage.estimated
+
+
+def test_what_the_provider_did_not_count_is_estimated_and_marked() -> None:
+    assert counted(CALL, done()) == Usage(5, 10, estimated=True)
+    assert counted(CALL, done(prompt_tokens=7)) == Usage(7, 10, estimated=True)
+    assert counted(CALL, done(completion_tokens=7)) == Usage(5, 7, estimated=True)
+
+
+@pytest.mark.parametrize("kind", get_args(FailureKind))
+def test_a_failure_costs_nothing_only_where_no_model_ran(kind: str) -> None:
+    stage = PENDING.failed(0, 9, "failed", kind)
+    assert (stage.error, stage.attempts[0].code) == (kind, kind)
+    assert stage.usage is not None
+    assert (stage.cost_nano == 0) == (kind in UNBILLED) == (not stage.usage.estimated)
+
+
+def test_a_cancelled_call_is_charged_for_its_prompt_at_least() -> None:
+    stage = PENDING.failed(0, 9, "cancelled", "cancelled")
+    assert (stage.status, stage.cost_nano) == ("cancelled", 5 * 1_000)
+
+
+def test_an_unknown_price_is_unknown_even_for_a_failure_that_may_have_been_billed() -> None:
+    unpriced = replace(PENDING, call=replace(CALL, model=model("a", price=Price())))
+    assert unpriced.succeeded(0, 9, done(prompt_tokens=1, completion_tokens=1)).cost_nano is None
+    assert unpriced.failed(0, 9, "failed", "truncated").cost_nano is None
+    assert unpriced.failed(0, 9, "failed", "connect").cost_nano == 0
+
+
+async def test_what_a_call_did_not_use_is_there_for_the_next() -> None:
+    # one call may cost up to (16 + 8) * 1000 + 100 * 4000 = 424,000; it does cost 4 * 1000 + 1 * 4000
+    run = prepared(max_tokens=100, max_cost_nano=500_000)
+    for _ in range(5):
+        await run.ask("answer", run.plan.models[0])
+    assert sum(stage.cost_nano or 0 for stage in run.stages) == 5 * 8_000
+
+
+async def test_a_call_that_could_pass_the_ceiling_is_not_made() -> None:
+    world = World({"a": says("391")})
+    run = world.prepare(ask(max_tokens=100, max_cost_nano=500_000), profile("chat"))
+    long = (Message("user", "x" * 90_000),)
+    with pytest.raises(BudgetExceeded, match="Calling a could pass max_cost_usd"):
+        await run.ask("answer", run.plan.models[0], messages=long)
+    assert (world.provider.calls, run.stages) == ([], [])
+
+
+async def test_a_failed_call_raises_and_is_a_stage() -> None:
+    run = prepared()
+    with pytest.raises(ProviderError):
+        await run.ask("answer", model("unknown"))
+    assert [(stage.status, stage.error) for stage in run.stages] == [("failed", "rejected")]
+
+
+def test_the_question_is_the_latest_user_turn() -> None:
+    run = prepared()
+    turns = (Message("user", "one"), Message("assistant", "two"), Message("user", "three"), Message("system", "x"))
+    run.request = replace(run.request, messages=turns)
+    assert run.question == "three"
+    run.request = replace(run.request, messages=turns[3:])
+    assert run.question == ""
+
+
+def test_a_run_that_goes_less_well_says_so_once() -> None:
+    run = prepared()
+    run.degrade("fallback")
+    run.degrade("fallback")
+    assert run.degraded == ["fallback"]
+
+
+@pytest.mark.parametrize(("own", "sent"), [(None, 0.3), (0.1, 0.1), (1.5, 0.3)])
+def test_cooling_never_warms(own: float | None, sent: float) -> None:
+    assert prepared(OPEN, temperature=own).cooled(0.3).temperature == sent
+
+
+def test_a_run_of_its_own_entropy_has_a_nonce_of_its_own() -> None:
+    first, second = prepared(), prepared()
+    assert len(first.nonce) == 16
+    assert first.nonce == second.nonce  # the same entropy
+    assert CHEAP.input is not None
