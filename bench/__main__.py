@@ -20,7 +20,7 @@ from typing import Any
 
 from bench import measure, servers
 
-REQUESTS, MEMORY_REQUESTS = 3_000, 200_000
+REQUESTS, MEMORY_REQUESTS = 5_000, 200_000
 FEWEST = 100
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import statistics
 import sys
 import time
@@ -46,9 +47,9 @@ class Load:
 
 
 async def send(server: Server, requests: int, concurrency: int) -> Load:
-    """Send about `requests` requests, the same number on each of `concurrency` connections."""
+    """Send at least `requests` requests, the same number on each of `concurrency` connections."""
     times_ms: list[float] = []
-    each = max(1, requests // concurrency)
+    each = math.ceil(requests / concurrency)
     begin = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrency):

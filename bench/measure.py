@@ -36,7 +36,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Medians over the rounds. `ratio`: CPU of the gateway without Postgres to CPU of the bare handler in one round."""
+    """Medians over the rounds. `ratio`: CPU of the gateway, Postgres apart, over that of the bare handler."""
 
     gateway: Cost
     bare: Cost

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from prysm.store.embedded import EmbeddedPostgres
 from prysm.store.migrate import migrate
@@ -17,9 +17,10 @@ from prysm.store.migrate import migrate
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # so that tests can say `from tests.scripted_models import …`
-pytest_plugins = ["scripted_gateway"]  # a gateway double, for the tests of the client and the command line
+pytest_plugins = ["tests.scripted_gateway"]  # a gateway double, for the tests of the client and the command line
 TEMPLATE = "migrated"
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A pool of simulated models that do what a test tells them to, and runs of the real planner and strategies on it."""
+"""Simulated models that do what a test tells them to, and runs of the real planner and strategies on them."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def ask(prompt: str = SUM, **more: Any) -> ChatRequest:
 class Watched:
     """The sandbox under watch: the calls it got, what it answered, and how many calls are open, now and at most.
 
-    `first` scripts the first call, whichever model it is for. With `copies` every answer bears the same request id, as
-    a cache's would.
+    `first` scripts the first call, whichever model it is for. With `copies` every answer bears the same request
+    id, as a cache's would.
     """
 
     id = "sandbox"
@@ -83,10 +83,12 @@ class Watched:
         self._spec = ProviderSpec("sandbox", "sandbox", timeout_s=timeout_s)
 
     async def complete(self, call: ModelCall) -> Completion:
+        """Answer as the model's script says."""
         with self._watch(call) as sandbox:
             return self._answered(await sandbox.complete(call))
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[TextDelta | Completion, None]:
+        """Answer word by word."""
         with self._watch(call) as sandbox:
             async for piece in sandbox.stream(call):
                 yield piece if isinstance(piece, TextDelta) else self._answered(piece)

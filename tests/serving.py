@@ -7,7 +7,6 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,6 +17,7 @@ from prysm.config import Settings, load_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 ROOT_KEY = "prysm_sk_canary_of_the_root_key"
 AUTHORIZED = {"authorization": f"Bearer {ROOT_KEY}"}

@@ -1,19 +1,27 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import httpx
+import orjson
 import pytest
 from structlog.testing import capture_logs
-from tests.serving import ROOT_KEY, SANDBOX, served
+from tests.serving import PROMPT, ROOT_KEY, SANDBOX, served
 
 from prysm.accounts.keys import root_key_path
-from prysm.app import Endpoint, create_app, live_catalog
+from prysm.app import Endpoint, create_app, live_catalog, opened
 from prysm.config import Settings, load_config
+from prysm.core.chat import Message
+from prysm.core.plan import ChatRequest
 from prysm.errors import ConfigError
+from prysm.receipt import new_request_id
+from prysm.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from prysm.core.plan import StrategyName
 
 
 def test_docs_metrics_and_public_proofs_can_be_switched_off(database_url: str, tmp_path: Path) -> None:
@@ -68,10 +76,31 @@ def test_a_defect_in_the_middle_of_a_stream_breaks_the_connection_and_leaks_noth
         raise RuntimeError("canary")
 
     monkeypatch.setattr("prysm.api.render.block", broken)
-    with served(tmp_path, SANDBOX, database_url, log_level="warning") as gateway, capture_logs():
-        with pytest.raises(httpx.RemoteProtocolError):
-            gateway.chat("auto", stream=True)
+    with (
+        served(tmp_path, SANDBOX, database_url, log_level="warning") as gateway,
+        capture_logs(),
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        gateway.chat("auto", stream=True)
     assert "canary" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("strategy", ["single", "ensemble_moa", "self_consistency"])
+async def test_runs_that_are_cut_off_by_the_end_are_sealed_before_the_database_is_closed(
+    database_url: str, tmp_path: Path, strategy: StrategyName
+) -> None:
+    settings = Settings(database_url=database_url, data_dir=tmp_path, config_path=_config(tmp_path))
+    asked, request_id = ChatRequest((Message("user", PROMPT),), strategy=strategy), new_request_id()
+    async with opened(settings, load_config(settings, {}), None, Telemetry()) as parts:
+        running = asyncio.create_task(parts.gateway.run(asked, request_id))
+        await asyncio.sleep(0.01)
+        running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    async with opened(settings, load_config(settings, {}), None, Telemetry()) as parts:
+        sealed = await parts.receipts.get(request_id)
+    assert sealed is not None
+    assert orjson.loads(sealed.payload)["outcome"] == "interrupted"
 
 
 def test_a_root_key_is_generated_once_and_guarded(tmp_path: Path) -> None:

@@ -51,11 +51,13 @@ def test_a_call_without_a_price_is_counted_apart_and_not_as_free(gateway: Served
 def test_http_answers_are_counted_by_route_and_never_by_what_a_caller_made_up(gateway: Served) -> None:
     for path in ("/made-up-1", "/made-up-2", "/v1/models/made-up-3", "/v1/proof/made-up-4"):
         gateway.http.get(path)
-    samples = _scrape(gateway)
     assert "made-up" not in gateway.http.get("/metrics").text
-    assert _value(samples, "prysm_http_requests_total", method="GET", route="unmatched", status="404") == 2
+    gateway.orchestrate(dry_run=True)
+    samples = _scrape(gateway)
+    assert _value(samples, "prysm_http_requests_total", method="POST", route="/v2/orchestrate", status="200") == 1
     route = "/v1/models/{model_id:path}"
     assert _value(samples, "prysm_http_requests_total", method="GET", route=route, status="404") == 1
+    assert _value(samples, "prysm_http_requests_total", method="GET", route="unmatched", status="404") == 2
 
 
 def test_the_access_line_has_its_fields_and_no_content(gateway: Served) -> None:

@@ -19,6 +19,7 @@ from prysm import __version__
 from prysm.accounts.keys import KeyRing, root_key
 from prysm.api import catalog as catalog_routes
 from prysm.api import openai, operations, orchestrate, proofs
+from prysm.api.direct import Direct
 from prysm.api.edge import Edge
 from prysm.api.respond import problem_response
 from prysm.api.services import Services
@@ -85,6 +86,7 @@ def create_app(settings: Settings, config: Config, local: Endpoint | None = None
         lifespan=lifespan,
         docs_url="/docs" if docs else None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would name whatever host the caller claims to speak to
         openapi_url="/openapi.json" if docs else None,
         exception_handlers={
             PrysmError: _problem,
@@ -93,10 +95,11 @@ def create_app(settings: Settings, config: Config, local: Endpoint | None = None
         },
     )
     for module in (openai, orchestrate, catalog_routes, proofs, operations):
-        app.routes.extend(module.router.routes)
+        app.include_router(module.router)
     if config.server.metrics:
-        app.routes.extend(operations.metrics_router.routes)
+        app.include_router(operations.metrics_router)
     keys = KeyRing(root_key(settings.data_dir, settings.root_key))
+    app.add_middleware(Direct, routes=(*openai.router.routes, *orchestrate.router.routes))
     app.add_middleware(Edge, keys=keys, telemetry=telemetry, public_proofs=config.proof.public)
     return app
 
@@ -111,13 +114,16 @@ async def opened(
     transport = open_transport()
     guard = asyncio.create_task(_die_with_parent()) if settings.workers > 1 else None
     try:
-        reachable = [spec for spec in catalog.providers if spec.usable and spec.id not in catalog.down]
+        reachable = [
+            spec for spec in catalog.providers if spec.usable and (spec.base_url or spec.kind == "sandbox")
+        ]
         providers = {spec.id: build_provider(spec, transport) for spec in reachable}
         planner = Planner(catalog, config.policies, config.fallbacks)
         gateway = Gateway(planner, providers, database.committer, telemetry, catalog.price_version)
         limit = int(config.server.body_limit_mb * 1_000_000)
         yield Services(gateway, catalog, database.receipts, telemetry, limit)
         gateway.close()
+        await gateway.drained()
     finally:
         if guard is not None:
             guard.cancel()

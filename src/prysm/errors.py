@@ -123,7 +123,7 @@ FailureKind: TypeAlias = Literal[
 class ProviderError(PrysmError):
     """One call to one model failed. `kind` says how; the provider's own words are never kept.
 
-    `retryable` is whether the same call may succeed elsewhere or later. `retry_after_s` is what the provider asked.
+    `retry_after_s` is how long the provider asked to wait.
     """
 
     status = 502
@@ -143,11 +143,6 @@ class ProviderError(PrysmError):
         self.upstream_status = upstream_status
         self.retry_after_s = retry_after_s
         self.spent = kind in {"malformed", "truncated", "too_large"}
-
-    @property
-    def retryable(self) -> bool:
-        """Whether another target may do better with the same request."""
-        return self.kind != "rejected"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -18,7 +18,7 @@ from prysm.receipt import Receipt, make_receipt
 from prysm.strategies import STRATEGIES, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from uuid import UUID
 
     from prysm.core.events import Emit
@@ -84,27 +84,29 @@ class Gateway:
         self._telemetry = telemetry
         self._price_version = price_version
         self._closing = False
+        self._running = 0
+        self._idle = asyncio.Event()
 
     async def run(self, request: ChatRequest, request_id: UUID, emit: Emit = ignore) -> Answer:
         """Answer `request`; `emit` sees it happen. The receipt is durable before this returns or raises.
 
         Raises a `PrysmError`. Cancel it with `CLIENT_GONE` when the caller hung up.
         """
-        self._admit()
-        plan = self.plan(request)
-        begun = self._begin(request, request_id, plan, emit)
-        try:
-            await emit(Planned(plan))
-            verdict = _scored(plan, request, await self._execute(begun, request))
-            if request.stream and not begun.run.streamed:
-                await emit(Delta(verdict.candidate.text))
-        except Exception as error:
-            await self._seal_failure(begun, "failed", error)
-            raise
-        except asyncio.CancelledError as error:
-            await self._seal_failure(begun, "client_aborted" if CLIENT_GONE in error.args else "interrupted")
-            raise
-        return await self._answer(begun, verdict)
+        with self._admitted():
+            plan = self.plan(request)
+            begun = self._begin(request, request_id, plan, emit)
+            try:
+                await emit(Planned(plan))
+                verdict = _scored(plan, request, await self._execute(begun, request))
+                if request.stream and not begun.run.streamed:
+                    await emit(Delta(verdict.candidate.text))
+            except Exception as error:
+                await self._seal_failure(begun, "failed", error)
+                raise
+            except asyncio.CancelledError as error:
+                await self._seal_failure(begun, "client_aborted" if CLIENT_GONE in error.args else "interrupted")
+                raise
+            return await self._answer(begun, verdict)
 
     def plan(self, request: ChatRequest) -> Plan:
         """What would be done for `request`, without doing it."""
@@ -114,9 +116,23 @@ class Gateway:
         """Take no more runs."""
         self._closing = True
 
-    def _admit(self) -> None:
+    async def drained(self) -> None:
+        """Wait until the runs under way, cancelled ones too, have ended and are sealed."""
+        if self._running:
+            self._idle.clear()
+            await self._idle.wait()
+
+    @contextmanager
+    def _admitted(self) -> Iterator[None]:
         if self._closing:
             raise Overloaded("The gateway is stopping; retry against another replica or in a moment.")
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
 
     def _begin(self, request: ChatRequest, request_id: UUID, plan: Plan, emit: Emit) -> _Begun:
         run = Run(request, plan, self._providers, emit, os.urandom(8))

@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING
 import httpx
 import psutil
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))  # so that tests can say `from tests.serving import …`
-
 from tests.providers.upstream import Upstream, running
 from tests.serving import AUTHORIZED, ROOT_KEY
 
@@ -58,8 +55,11 @@ class Process:
         return self
 
     def survivors(self, within_s: float) -> list[psutil.Process]:
-        """Which of the processes it started still run after that time."""
-        return psutil.wait_procs(self.family, timeout=within_s)[1]
+        """Which of the processes it started still run after that time; a zombie runs no more."""
+        deadline = time.monotonic() + within_s
+        while (left := [process for process in self.family if _runs(process)]) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return left
 
 
 Serve = "Callable[..., Process]"
@@ -104,6 +104,13 @@ def taken_port() -> Iterator[str]:
     """Hold a port."""
     with socket.create_server(("127.0.0.1", 0)) as holder:
         yield str(holder.getsockname()[1])
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _free_port() -> int:

@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 PROVIDER_KEY = "sk-canary-of-the-provider"
 TEXT = "canary of the prompt"
 SAID = "canary of the provider"
-FIELDS = {"event", "method", "path", "status", "ms", "request_id", "client_request_id", "caller", "level", "timestamp"}
+FIELDS = {
+    "event",
+    "method",
+    "path",
+    "status",
+    "ms",
+    "request_id",
+    "client_request_id",
+    "caller",
+    "level",
+    "timestamp",
+}
 
 
 async def test_no_secret_and_no_text_leaves_by_logs_metrics_or_errors(
@@ -48,7 +59,7 @@ async def test_no_secret_and_no_text_leaves_by_logs_metrics_or_errors(
     assert upstream.seen[0].headers["authorization"] == f"Bearer {PROVIDER_KEY}"
     assert told[0].status_code == 200
     shown = gateway.log() + "".join(response.text for response in told[1:])
-    for canary in (PROVIDER_KEY, TEXT, SAID, ROOT_KEY, database_url.split("@")[0]):
+    for canary in (PROVIDER_KEY, TEXT, SAID, ROOT_KEY, database_url.split("@", maxsplit=1)[0]):
         assert canary not in shown
     lines = [json.loads(line) for line in gateway.log().splitlines() if line.startswith("{")]
     access = [line for line in lines if line["event"] == "request"]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import tempfile
 import threading
 from contextlib import contextmanager
@@ -13,9 +12,6 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))  # so that tests can say `from tests.serving import …`
-
 from tests.providers.upstream import Upstream, running
 from tests.serving import SANDBOX, Served, served
 

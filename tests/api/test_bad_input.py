@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.api.wire import error
 
+from prysm.api.bodies import ChatBody, OrchestrateBody, RouteBody
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -124,6 +126,8 @@ def test_a_wrong_value_of_a_chat_is_refused(sandbox: Served, field: str, value: 
         {"prompt": 5},
         {"prompt": "Hi", "strategy": "magic"},
         {"prompt": "Hi", "dry_run": "yes"},
+        {"prompt": "Hi", "policy": ""},
+        {"prompt": "Hi", "aggregator": ""},
     ],
 )
 def test_a_wrong_orchestration_is_refused(sandbox: Served, body: dict[str, Any]) -> None:
@@ -138,7 +142,12 @@ def test_unknown_fields_are_refused_and_named(sandbox: Served, path: str) -> Non
     assert "'wibble'" in response.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("model", ["gpt-99", "prysm", "x" * 256, "\u0000", "../etc", "auto "])
+@pytest.mark.parametrize("value", [0, 0.0, True, [0], {"a": None}, " "])
+def test_an_unknown_field_that_asks_for_something_is_refused(sandbox: Served, value: Any) -> None:
+    assert error(sandbox.orchestrate(rounds=value)) == (422, "unsupported_parameter")
+
+
+@pytest.mark.parametrize("model", ["gpt-99", "prysm/", "prysm", "x" * 256, "\u0000", "../etc", "auto "])
 def test_an_unknown_model_is_not_found(sandbox: Served, model: str) -> None:
     response = sandbox.chat(model)
     assert (error(response), response.json()["error"]["param"]) == ((404, "model_not_found"), "model")
@@ -166,24 +175,30 @@ def test_an_unknown_policy_as_the_model_is_a_model_that_is_not_there(sandbox: Se
 
 
 def test_the_last_of_two_equal_keys_counts(sandbox: Served) -> None:
-    body = b'{"prompt": "a", "strategy": "debate", "strategy": "single", "prompt": "What is the capital of France?"}'
+    body = (
+        b'{"prompt": "a", "strategy": "debate", "strategy": "single", "prompt": "What is the capital of France?"}'
+    )
     answer = sandbox.http.post(ORCHESTRATE, content=body, headers=JSON).json()
     assert "Paris" in answer["choices"][0]["message"]["content"]
 
 
-@pytest.mark.parametrize("text", ["a\u0000b", "\U0001f600" * 100, "\u202e\u200d\ufeff", "e\u0301" * 50, "\ud83d\ude00"])
+@pytest.mark.parametrize(
+    "text", ["a\u0000b", "\U0001f600" * 100, "\u202e\u200d\ufeff", "e\u0301" * 50, "\ud83d\ude00"]
+)
 def test_odd_text_is_answered(sandbox: Served, text: str) -> None:
     body = json.dumps(HELLO | {"messages": [{"role": "user", "content": text}]})
     assert sandbox.http.post(CHAT, content=body, headers=JSON).status_code == 200
 
 
-@pytest.mark.parametrize("prompt", ["word " * 400_000, "x" * 2_000_000, "1+" * 1_000_000, "\n- " * 600_000, "((" * 10**6])
+@pytest.mark.parametrize(
+    "prompt", ["word " * 400_000, "x" * 2_000_000, "1+" * 1_000_000, "\n- " * 600_000, "((" * 10**6]
+)
 @pytest.mark.parametrize("model", ["auto", "prysm/balanced"])
 def test_a_prompt_of_two_megabytes_is_answered_soon(sandbox: Served, prompt: str, model: str) -> None:
     began = time.monotonic()
     response = sandbox.chat(model, prompt)
     assert response.status_code in {200, 400}
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 5  # a third of a second on an idle machine
     if response.status_code == 400:
         assert error(response) == (400, "invalid_request")
         assert "context" in response.text
@@ -259,13 +274,15 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 FIELDS = st.sampled_from(
-    ["messages", "prompt", "model", "policy", "strategy", "k", "samples", "models", "stop", "metadata", "stream"]
-    + ["max_cost_usd", "deadline_s", "seed", "temperature", "aggregator", "fallback", "stream_options", "dry_run"]
+    [*ChatBody.model_fields, *OrchestrateBody.model_fields, *RouteBody.model_fields, "brain_config", "tools"]
 )
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(path=st.sampled_from([CHAT, ORCHESTRATE, ROUTE]), odd=st.dictionaries(FIELDS | st.text(max_size=8), VALUES, max_size=3))
+@given(
+    path=st.sampled_from([CHAT, ORCHESTRATE, ROUTE]),
+    odd=st.dictionaries(FIELDS | st.text(max_size=8), VALUES, max_size=3),
+)
 def test_no_json_object_makes_a_defect(sandbox: Served, path: str, odd: dict[str, Any]) -> None:
     body = (HELLO if path == CHAT else _without_model()) | {"samples": 2} | odd
     response = _post(sandbox, path, {k: v for k, v in body.items() if path != ROUTE or k != "samples"})

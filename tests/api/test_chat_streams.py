@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -19,6 +18,7 @@ def test_a_stream_is_openai_chunks_and_ends_with_the_receipt(sandbox: Served) ->
     events = chunks(response)
     text = "".join(event["choices"][0]["delta"].get("content") or "" for event in events)
     assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["x-prysm-proof-url"].endswith(response.headers["x-request-id"])
     assert response.text.endswith("data: [DONE]\n\n")
     assert text == "The capital of France is Paris."
     assert events[0]["choices"][0]["delta"]["role"] == "assistant"
@@ -44,7 +44,7 @@ def test_text_is_passed_on_while_the_model_still_writes(scripted: Served, left: 
             seen += part
             if "Par" in seen:
                 break
-    assert "finish_reason\":\"stop" not in seen
+    assert '"finish_reason":"stop"' not in seen
 
 
 def test_the_receipt_can_be_read_when_the_last_chunk_arrives(sandbox: Served) -> None:
@@ -59,16 +59,13 @@ def test_the_receipt_can_be_read_when_the_last_chunk_arrives(sandbox: Served) ->
     assert found["proof"]["proof_hash"] == prysm["proof"]["proof_hash"]
 
 
-def test_several_models_show_a_sign_of_life_before_the_first_of_them_answers(
+def test_several_models_show_a_sign_of_life_before_any_of_them_answers(
     scripted: Served, left: Upstream, right: Upstream
 ) -> None:
-    left.plays(0.5, completion("Paris"))
-    right.plays(0.5, completion("Paris"))
-    began = time.monotonic()
+    left.plays(Act.HANG)
+    right.plays(Act.HANG)
     with scripted.http.stream("POST", "/v1/chat/completions", json=_body("prysm/ensemble_moa")) as response:
-        first = next(response.iter_raw())
-        assert time.monotonic() - began < 0.4
-        assert first == b": working\n\n"
+        assert next(response.iter_raw()) == b": working\n\n"
 
 
 def test_heartbeats_go_on_while_members_work(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ SECRET_WORDS = b"the-providers-own-words"
 BROKEN: dict[str, list[Step]] = {
     "not JSON": [answer(b"<html>" + SECRET_WORDS)],
     "invalid UTF-8": [answer(b'{"choices": [{"message": {"content": "\xff"}}]}')],
+    "lone surrogate": [completion("Paris").replace(b"Paris", b"\\ud800")],
     "empty": [answer(b"")],
     "array": [answer(b"[]")],
     "no choices": [answer(b'{"choices": []}')],
@@ -108,19 +110,22 @@ def _start_at(url: str, folder: Path) -> EmbeddedPostgres:
 
 
 def _check_without_database(gateway: Served, sealed: str) -> None:
-    response = gateway.chat()
-    assert error(response) == (503, "proof_unavailable")
-    assert response.headers["x-should-retry"] == "false"
-    streamed = gateway.chat(stream=True)
+    """Ask for everything at once, since each answer takes the seconds in which the database might come back."""
+    with ThreadPoolExecutor() as pool:
+        asking = pool.submit(gateway.chat)
+        streaming = pool.submit(gateway.chat, stream=True)
+        reading = pool.submit(gateway.http.get, f"/v1/proof/{sealed}")
+    answer, streamed, proof = asking.result(), streaming.result(), reading.result()
+    assert error(answer) == error(proof) == (503, "proof_unavailable")
+    assert "Paris" not in answer.text
+    assert (answer.headers["x-should-retry"], "x-should-retry" in proof.headers) == ("false", False)
     assert chunks(streamed)[-1]["error"]["code"] == "proof_unavailable"
     assert "[DONE]" not in streamed.text
-    assert "finish_reason\":\"stop" not in streamed.text
-    reading = gateway.http.get(f"/v1/proof/{sealed}")
-    assert error(reading) == (503, "proof_unavailable")
-    assert "x-should-retry" not in reading.headers
-    assert gateway.http.get("/health").status_code == 200
+    assert '"finish_reason":"stop"' not in streamed.text
     ready = gateway.http.get("/ready")
     assert (ready.status_code, ready.json()["database"]) == (503, False)
+    assert gateway.http.get("/health").status_code == 200
+    assert "prysm_seal_failures_total 2.0" in gateway.http.get("/metrics").text
 
 
 def _check_recovery(gateway: Served, sealed: str) -> None:

@@ -47,7 +47,9 @@ def test_a_receipt_is_read_and_checked_without_a_key(sandbox: Served, request_id
     }
 
 
-def test_the_hash_is_sha256_of_the_payload_and_every_stage_has_its_digest_in_it(sandbox: Served, request_id: str) -> None:
+def test_the_hash_is_that_of_the_payload_and_the_payload_has_the_digest_of_every_stage(
+    sandbox: Served, request_id: str
+) -> None:
     proof = sandbox.proof(request_id)["proof"]
     payload = base64.b64decode(proof["envelope"]["payload"])
     assert proof["proof_hash"] == "sha256:" + hashlib.sha256(payload).hexdigest()
@@ -82,35 +84,27 @@ def test_a_failed_run_has_a_receipt_too(scripted: Served, left: Upstream) -> Non
     assert (found["verified"], found["entry"]["outcome"], found["entry"]["model"]) == (True, "failed", None)
 
 
-@pytest.mark.parametrize(
-    ("table", "change", "check"),
-    [
-        ("receipt", "payload = payload || ' '", "proof_hash"),
-        ("receipt", "payload = ''", "record"),
-        ("receipt", "proof_hash = sha256('')", "proof_hash"),
-        ("stage", "body = convert_to(replace(convert_from(body, 'utf8'), '\"ok\"', '\"no\"'), 'utf8')", "stages"),
-        ("stage", "i = i + 9 WHERE i = 2 AND request_id", "stages"),
-    ],
-)
+TAMPERING = {
+    "a byte more": ("UPDATE receipt SET payload = payload || ' ' WHERE request_id = $1", "proof_hash"),
+    "no payload": ("UPDATE receipt SET payload = '' WHERE request_id = $1", "record"),
+    "another hash": ("UPDATE receipt SET proof_hash = sha256('') WHERE request_id = $1", "proof_hash"),
+    "another model": (
+        "UPDATE stage SET body = replace(body::text, '6d', '6e')::bytea WHERE request_id = $1",
+        "stages",
+    ),
+    "another order": ("UPDATE stage SET i = i + 9 WHERE i = 0 AND request_id = $1", "stages"),
+    "a stage less": ("DELETE FROM stage WHERE i = 0 AND request_id = $1", "stages"),
+}
+
+
+@pytest.mark.parametrize(("statement", "check"), TAMPERING.values(), ids=TAMPERING.keys())
 def test_what_was_changed_in_the_database_shows(
-    sandbox: Served, request_id: str, table: str, change: str, check: str
+    sandbox: Served, request_id: str, statement: str, check: str
 ) -> None:
-    if "WHERE" in change:
-        statement = f"UPDATE {table} SET {change} = '{request_id}'"
-    else:
-        statement = f"UPDATE {table} SET {change} WHERE request_id = '{request_id}'"
-    asyncio.run(_as_superuser(sandbox.database_url, table, statement))
+    asyncio.run(_as_superuser(sandbox.database_url, statement, request_id))
     found = sandbox.proof(request_id)
     assert found["verified"] is False
     assert check in {item["name"] for item in found["checks"] if item["ok"] is False}
-
-
-def test_a_stage_that_is_missing_shows(sandbox: Served, request_id: str) -> None:
-    statement = f"DELETE FROM stage WHERE i = 0 AND request_id = '{request_id}'"
-    asyncio.run(_as_superuser(sandbox.database_url, "stage", statement))
-    found = sandbox.proof(request_id)
-    assert found["verified"] is False
-    assert [check["name"] for check in found["checks"] if check["ok"] is False] == ["stages"]
 
 
 @pytest.mark.parametrize(
@@ -145,12 +139,13 @@ def test_a_stage_that_is_not_there_is_not_found(
     assert error(sandbox.http.get(f"/v1/proof/{request_id}/stages/{i}")) == (status, code)
 
 
-async def _as_superuser(url: str, table: str, statement: str) -> None:
+async def _as_superuser(url: str, statement: str, request_id: str) -> None:
+    """Do what the append-only trigger would refuse."""
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction():
-            await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-            await connection.execute(statement)
-            await connection.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+            await connection.execute("SET LOCAL session_replication_role = replica")
+            done = await connection.execute(statement, request_id)
+            assert not done.endswith(" 0"), "the tampering must touch something"
     finally:
         await connection.close()

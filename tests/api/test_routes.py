@@ -92,7 +92,9 @@ def test_no_route_is_open_unless_it_is_meant_to_be(sandbox: Served) -> None:
     }
 
 
-@pytest.mark.parametrize("path", ["/", "/nowhere", "/v1/proof/", "/v1/proof/a/b", "/health/", "/metrics/x", "//health"])
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere", "/v1/proof/", "/v1/proof/a/b", "/health/", "/metrics/x", "//health"]
+)
 def test_even_an_address_that_is_not_there_needs_a_key(sandbox: Served, path: str) -> None:
     response = httpx.get(sandbox.url + path)
     assert error(response) == (401, "invalid_api_key")
@@ -111,7 +113,7 @@ def test_a_wrong_key_is_refused(sandbox: Served, header: str) -> None:
     assert key not in response.text
 
 
-@pytest.mark.parametrize("path", ["/v1/nowhere", "/v3", "/v1/chat", "/favicon.ico"])
+@pytest.mark.parametrize("path", ["/v1/nowhere", "/v3", "/health/", "/v2/orchestrate/", "/v1/chat", "/favicon.ico"])
 def test_a_route_that_is_not_there_is_told_in_our_envelope(sandbox: Served, path: str) -> None:
     assert error(sandbox.http.get(path)) == (404, "not_found")
 

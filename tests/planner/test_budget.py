@@ -28,7 +28,7 @@ LONG = says("The sea is wide and deep. " * 400 + "Final answer: 391")
 
 def pool(*names: str, price: Price = DEAR, **more: Any) -> World:
     models = [model(name, price=price, **more) for name in names]
-    return World({name: LONG for name in names}, models)
+    return World(dict.fromkeys(names, LONG), models)
 
 
 def plan(world: World, **more: Any) -> Plan:
@@ -78,7 +78,9 @@ def test_an_output_cap_the_caller_set_is_never_lowered() -> None:
 
 @pytest.mark.parametrize("strategy", AVAILABLE)
 def test_below_the_smallest_plan_the_request_is_refused_with_what_it_would_take(strategy: str) -> None:
-    with pytest.raises(BudgetExceeded, match=r"may cost up to \$0\.0\d+, over max_cost_usd = \$0\.000001") as caught:
+    with pytest.raises(
+        BudgetExceeded, match=r"may cost up to \$0\.0\d+, over max_cost_usd = \$0\.000001"
+    ) as caught:
         plan(pool("a", "b"), strategy=strategy, max_cost_nano=1_000)
     assert (caught.value.status, caught.value.param) == (402, "max_cost_usd")
 
@@ -144,6 +146,8 @@ scripts = st.sampled_from(
 
 @dataclass(frozen=True)
 class Case:
+    """A pool, what its models do, and what is asked of them."""
+
     models: list[Model]
     scripts: list[SandboxProfile]
     request: ChatRequest
@@ -217,3 +221,8 @@ def test_a_plan_that_fits_its_ceiling_to_the_cent_runs_whole(strategy: str, cap:
     run = world.prepare(ask(prompt, strategy=strategy, max_tokens=cap, max_cost_nano=free.estimate.cost_max_nano))
     asyncio.run(attempt(world, run))
     assert run.degraded == []
+
+
+def test_no_plan_may_cost_more_than_its_ceiling_stand_ins_included() -> None:
+    bounded = plan(pool("a", "b", "c"), max_cost_nano=5_000_000)
+    assert (len(bounded.fallbacks), bounded.estimate.cost_max_nano) == (2, 5_000_000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.scripted_models import USD, World, ask, model, profile, says
@@ -46,9 +46,7 @@ def test_everyone_can_do_a_trivial_prompt_so_the_cheap_one_does() -> None:
 
 def test_routing_does_not_depend_on_chance_or_on_the_order_of_the_catalog() -> None:
     plans = [
-        world(*order).plan(ask(), profile("chat"))
-        for order in permutations((SMALL, MID, STRONG))
-        for _ in range(2)
+        world(*order).plan(ask(), profile("chat")) for order in permutations((SMALL, MID, STRONG)) for _ in range(2)
     ]
     assert len({(plan.models[0].id, plan.reason) for plan in plans}) == 1
 
@@ -62,15 +60,13 @@ def test_the_reason_says_task_difficulty_model_and_price() -> None:
 
 def test_every_alternative_says_why_it_lost() -> None:
     never = model("never", price=Price(1, 1), context_window=100)
-    plan = world(SMALL, MID, STRONG, never).plan(
-        ask(routing_mode="quality"), profile("chat", prompt_tokens=5_000)
-    )
+    plan = world(SMALL, MID, STRONG, never).plan(ask(routing_mode="quality"), profile("chat", prompt_tokens=5_000))
     reasons = {row.model.id: row.why_not for row in plan.alternatives}
     assert plan.models == (STRONG,)
     assert reasons["mid"] == "expected quality 0.14 lower"
     assert reasons["never"] == "its context of 100 tokens is too short"
     cheap = routed("agility")
-    assert [row.why_not for row in cheap.alternatives][0].startswith("only 0.")
+    assert cheap.alternatives[0].why_not.startswith("only 0.")
     assert all(row.est_cost_nano is not None for row in cheap.alternatives)
 
 
@@ -97,7 +93,7 @@ def test_a_caller_who_names_a_model_gets_it_whatever_we_think_of_it() -> None:
 
 def test_a_prompt_that_fits_nowhere_is_the_callers_to_shorten() -> None:
     tight = model("tight", context_window=1_000)
-    with pytest.raises(InvalidRequest, match="tight: its context of 1000 tokens is too short.*Shorten"):
+    with pytest.raises(InvalidRequest, match=r"tight: its context of 1000 tokens is too short.*Shorten"):
         world(tight).plan(ask(), profile(prompt_tokens=900))
     assert world(tight).plan(ask(), profile(prompt_tokens=744)).models == (tight,)
 
@@ -110,7 +106,7 @@ def test_named_models_are_all_used_or_the_request_is_refused() -> None:
 
 def test_an_empty_pool_says_how_to_fill_it() -> None:
     planner = Planner(Catalog((), ()), World({}).policies, {})
-    with pytest.raises(NoProviderAvailable, match="OPENAI_API_KEY.*prysm models pull local"):
+    with pytest.raises(NoProviderAvailable, match=r"OPENAI_API_KEY.*prysm models pull local"):
         planner.plan(ask(), profile())
 
 
@@ -208,16 +204,36 @@ def test_the_aggregator_is_the_callers_where_they_named_one() -> None:
 
 
 def test_self_consistency_reads_k_as_samples_when_samples_is_absent() -> None:
-    asked = ({}, {"k": 4}, {"k": 4, "samples": 7})
-    plans = [world(MID).plan(ask(strategy="self_consistency", **more)) for more in asked]
-    assert [plan.samples for plan in plans] == [5, 4, 7]
+    def samples(**more: Any) -> int:
+        return world(MID).plan(ask(strategy="self_consistency", **more)).samples
+
+    assert (samples(), samples(k=4), samples(k=4, samples=7)) == (5, 4, 7)
 
 
 def test_time_is_the_longest_of_parallel_calls_and_the_sum_of_serial_ones() -> None:
     quick, slow = model("quick", latency_ms=100), model("slow", latency_ms=900)
     pool = world(quick, slow)
-    chosen = {"models": ("quick", "slow")}
-    assert pool.plan(ask(strategy="cascade", **chosen)).estimate.latency_ms_expected == 1_000
-    ensemble = pool.plan(ask(strategy="ensemble_moa", aggregator="quick", **chosen))
+    both = ("quick", "slow")
+    assert pool.plan(ask(strategy="cascade", models=both)).estimate.latency_ms_expected == 1_000
+    ensemble = pool.plan(ask(strategy="ensemble_moa", aggregator="quick", models=both))
     assert ensemble.estimate.latency_ms_expected == 1_000
     assert world(MID).plan(ask()).estimate.latency_ms_expected is None
+
+
+def test_two_stand_ins_are_enough() -> None:
+    pool = world(SMALL, MID, STRONG, model("fourth"), model("fifth"))
+    assert len(pool.plan(ask(), profile("chat")).fallbacks) == 2
+
+
+def test_an_unknown_price_counts_as_the_dearest_not_as_free() -> None:
+    unpriced = model("unpriced", 0.65, Price())
+    plan = world(unpriced, MID).plan(ask(routing_mode="agility"), profile("chat", "hard"))
+    assert plan.models == (MID,)
+    assert plan.alternatives[0].why_not == "its price is unknown"
+
+
+def test_a_short_answer_needs_little_room() -> None:
+    tight = model("tight", context_window=1_000)
+    assert world(tight).plan(ask(max_tokens=50), profile(prompt_tokens=950)).models == (tight,)
+    with pytest.raises(InvalidRequest):
+        world(tight).plan(ask(max_tokens=51), profile(prompt_tokens=950))

@@ -80,7 +80,7 @@ def test_a_strategy_that_cannot_be_run_is_refused_not_faked(strategy: str) -> No
 
 
 def test_an_unknown_policy_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InvalidRequest, match="'cheap'.*efficiency, balanced, depth") as caught:
+    with pytest.raises(InvalidRequest, match=r"'cheap'.*efficiency, balanced, depth") as caught:
         POOL.plan(ask(policy="cheap"))
     assert caught.value.param == "policy"
 

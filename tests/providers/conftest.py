@@ -1,13 +1,8 @@
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2]))  # so that tests can say `from tests.providers.upstream import …`
-
 from tests.providers.upstream import running
 
 from prysm.providers.transport import open_transport

@@ -70,3 +70,9 @@ def test_an_answer_is_as_long_as_asked_for_within_what_the_model_can_give() -> N
 
 def test_a_sum_with_an_unknown_in_it_is_unknown() -> None:
     assert (total([1, 2]), total([1, None]), total([])) == (3, None, 0)
+
+
+def test_the_worst_case_covers_two_halves_that_are_each_rounded_up() -> None:
+    price = Price(500_000, 500_000)
+    assert price.cost(Usage(1, 1)) == 2
+    assert worst_cost(model("a", price=price), 1, 1) == 2

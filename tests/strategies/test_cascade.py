@@ -95,3 +95,16 @@ async def test_a_comparable_last_line_is_asked_for_where_answers_are_compared() 
     world = ladder(RIGHT, RIGHT, RIGHT)
     await world.perform(CLIMB)
     assert all("Final answer: <answer>" in call.messages[-1].content for call in world.provider.calls)
+
+
+async def test_an_answer_that_missed_the_bar_by_a_hair_is_put_clearly_below_it() -> None:
+    first, _ = await ladder(RIGHT, RIGHT, RIGHT, bar=0.999).perform(CLIMB)
+    bar = (first.score.confidence or 0) + 0.004
+    again, _ = await ladder(RIGHT, RIGHT, RIGHT, bar=bar).perform(CLIMB)
+    assert again.score.confidence == pytest.approx(bar - 0.01)
+
+
+async def test_where_an_open_answer_is_shared_the_strong_models_words_are_returned() -> None:
+    sea = says("The sea is deep and blue.")
+    verdict, _ = await ladder(sea, sea, sea, bar=0.99).perform(ask(OPEN, strategy="cascade"), profile("chat"))
+    assert verdict.candidate.model == STRONG

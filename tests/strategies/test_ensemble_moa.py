@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from tests.scripted_models import FAILS, OPEN, SUM, World, ask, model, profile, says
 
+from prysm.core.chat import TextDelta
 from prysm.core.events import Delta
+from prysm.errors import ProviderError
 from prysm.strategies.ensemble_moa import AGGREGATOR_TEMPERATURE
 from prysm.strategies.run import SAMPLING_TEMPERATURE
 
@@ -115,6 +117,20 @@ async def test_when_nobody_can_merge_the_vote_decides() -> None:
     assert verdict.score.agreement == pytest.approx(2 / 3)
 
 
+async def test_a_merge_that_breaks_off_half_shown_is_an_error_and_nobody_takes_over() -> None:
+    world = panel(*map(says, SEAS))
+    run = world.prepare(merge(stream=True), profile("chat"))
+
+    async def cut(_: object) -> Any:
+        yield TextDelta("The seas ")
+        raise ProviderError("truncated", "cut")
+
+    world.provider.stream = cut  # type: ignore[assignment]  # proposals are not streamed, the merge is
+    with pytest.raises(ProviderError):
+        await world.carry_out(run)
+    assert [stage.status for stage in run.stages] == ["ok"] * 4 + ["failed"]
+
+
 async def test_only_the_merged_answer_is_streamed() -> None:
     world = panel(*map(says, SEAS))
     verdict, run = await world.perform(merge(stream=True), profile("chat"))
@@ -124,9 +140,20 @@ async def test_only_the_merged_answer_is_streamed() -> None:
 
 
 async def test_the_proposers_work_at_the_same_time() -> None:
-    world = panel(*(says(sea, latency_ms=150) for sea in SEAS))
+    world = panel(*(says(sea, latency_ms=250) for sea in SEAS))
     began = time.perf_counter()
     _, run = await world.perform(merge(), profile("chat"))
     assert world.provider.most == 3
-    assert 0.3 <= time.perf_counter() - began < 0.55  # one round of proposals and one merge, not four calls in a row
+    took = time.perf_counter() - began
+    assert 0.5 <= took < 0.9  # a round of proposals and a merge; four calls in a row would take 1.0
     assert all(stage.started_ms < 100 for stage in run.stages[:3])
+
+
+async def test_the_order_of_the_proposals_is_a_matter_of_the_seed() -> None:
+    async def order(seed: int) -> str | None:
+        _, run = await panel(*map(says, SEAS)).perform(merge(seed=seed), profile("chat"))
+        return run.stages[3].note
+
+    orders = [await order(seed) for seed in range(6)]
+    assert len(set(orders)) > 1
+    assert orders == [await order(seed) for seed in range(6)]

@@ -36,6 +36,7 @@ class Straggler:
     ended = False
 
     async def __call__(self) -> str:
+        """Wait for what never comes."""
         try:
             await asyncio.Event().wait()
         finally:
@@ -45,7 +46,7 @@ class Straggler:
 
 
 def others() -> set[asyncio.Task[object]]:
-    return asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]  # a test runs in a task
+    return asyncio.all_tasks() - {asyncio.current_task()}
 
 
 async def test_answers_come_in_the_order_of_the_calls_not_of_their_ends() -> None:
@@ -79,8 +80,9 @@ async def test_a_slow_answer_within_the_grace_is_kept() -> None:
     assert await fan_out([after(0, "a"), after(0, "b"), after(0.05, "c")], 2) == ["a", "b", "c"]
 
 
-async def test_grace_grows_with_the_time_the_quorum_took() -> None:
-    calls = [after(0.6, "a"), after(0.6, "b"), after(0.6 + MIN_GRACE_S + 0.02, "c")]
+async def test_grace_grows_with_the_time_the_quorum_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prysm.strategies.fan_out.MIN_GRACE_S", 0.01)
+    calls = [after(0.4, "a"), after(0.4, "b"), after(0.48, "c"), Straggler()()]
     assert await fan_out(calls, 2) == ["a", "b", "c"]
 
 
@@ -96,18 +98,16 @@ async def test_cancelling_the_caller_ends_every_call() -> None:
 
 
 async def test_cancelling_before_the_calls_began_is_no_different() -> None:
-    work = asyncio.create_task(fan_out([Straggler()() for _ in range(3)], 3))
-    await asyncio.sleep(0)
-    work.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await work
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await fan_out([Straggler()() for _ in range(3)], 3)
     assert not others()
 
 
 async def test_a_bug_surfaces_and_leaves_no_task_behind() -> None:
     straggler = Straggler()
     with pytest.raises(ZeroDivisionError):
-        await fan_out([after(0, "a"), after(0, "b"), breaks(), straggler()], 2)
+        await fan_out([after(0, "a"), breaks(), straggler()], 3)
     assert straggler.ended
     assert not others()
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
-from tests.scripted_models import CHEAP, OPEN, SUM, World, ask, model, profile, says
+from tests.scripted_models import OPEN, SUM, World, ask, model, profile, says
 
 from prysm.core.chat import Completion, Message, ModelCall, Sampling, Usage
 from prysm.core.model import Price
+from prysm.core.run import Candidate
 from prysm.errors import BudgetExceeded, FailureKind, ProviderError
+from prysm.providers.sandbox import SandboxProfile
 from prysm.strategies.stages import UNBILLED, Pending, counted
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ CALL = ModelCall(model("a"), (Message("system", "x" * 8), Message("user", "y" * 
 PENDING = Pending(CALL, "answer", 5, (1, 2), 0)
 
 
-def done(**usage: int) -> Completion:
+def done(**usage: Any) -> Completion:
     return Completion("z" * 40, "stop", Usage(**usage))
 
 
@@ -64,7 +67,7 @@ def test_an_unknown_price_is_unknown_even_for_a_failure_that_may_have_been_bille
 
 async def test_what_a_call_did_not_use_is_there_for_the_next() -> None:
     # one call may cost up to (16 + 8) * 1000 + 100 * 4000 = 424,000; it does cost 4 * 1000 + 1 * 4000
-    run = prepared(max_tokens=100, max_cost_nano=500_000)
+    run = prepared(max_tokens=100, max_cost_nano=600_000)
     for _ in range(5):
         await run.ask("answer", run.plan.models[0])
     assert sum(stage.cost_nano or 0 for stage in run.stages) == 5 * 8_000
@@ -72,7 +75,7 @@ async def test_what_a_call_did_not_use_is_there_for_the_next() -> None:
 
 async def test_a_call_that_could_pass_the_ceiling_is_not_made() -> None:
     world = World({"a": says("391")})
-    run = world.prepare(ask(max_tokens=100, max_cost_nano=500_000), profile("chat"))
+    run = world.prepare(ask(max_tokens=100, max_cost_nano=600_000), profile("chat"))
     long = (Message("user", "x" * 90_000),)
     with pytest.raises(BudgetExceeded, match="Calling a could pass max_cost_usd"):
         await run.ask("answer", run.plan.models[0], messages=long)
@@ -86,13 +89,17 @@ async def test_a_failed_call_raises_and_is_a_stage() -> None:
     assert [(stage.status, stage.error) for stage in run.stages] == [("failed", "rejected")]
 
 
-def test_the_question_is_the_latest_user_turn() -> None:
-    run = prepared()
-    turns = (Message("user", "one"), Message("assistant", "two"), Message("user", "three"), Message("system", "x"))
-    run.request = replace(run.request, messages=turns)
-    assert run.question == "three"
-    run.request = replace(run.request, messages=turns[3:])
-    assert run.question == ""
+@pytest.mark.parametrize(
+    ("turns", "question"),
+    [
+        ([("user", "one"), ("assistant", "two"), ("user", "three"), ("system", "four")], "three"),
+        ([("system", "one"), ("assistant", "two")], ""),
+    ],
+)
+def test_the_question_is_the_latest_user_turn(turns: list[Any], question: str) -> None:
+    world = World({"a": says("391")})
+    request = replace(ask(), messages=tuple(Message(*turn) for turn in turns))
+    assert world.prepare(request).question == question
 
 
 def test_a_run_that_goes_less_well_says_so_once() -> None:
@@ -107,8 +114,17 @@ def test_cooling_never_warms(own: float | None, sent: float) -> None:
     assert prepared(OPEN, temperature=own).cooled(0.3).temperature == sent
 
 
-def test_a_run_of_its_own_entropy_has_a_nonce_of_its_own() -> None:
-    first, second = prepared(), prepared()
-    assert len(first.nonce) == 16
-    assert first.nonce == second.nonce  # the same entropy
-    assert CHEAP.input is not None
+async def test_calls_made_at_once_share_one_ceiling() -> None:
+    run = prepared(max_tokens=100, max_cost_nano=600_000)
+    calls = (run.ask("answer", run.plan.models[0]) for _ in range(3))
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Candidate, BudgetExceeded, BudgetExceeded]
+
+
+async def test_a_call_whose_bill_is_not_known_keeps_its_worst_case_set_aside() -> None:
+    world = World({"a": SandboxProfile(fails_with="truncated")})
+    run = world.prepare(ask(max_tokens=100, max_cost_nano=600_000), profile("chat"))
+    with pytest.raises(ProviderError):
+        await run.ask("answer", run.plan.models[0])
+    with pytest.raises(BudgetExceeded):
+        await run.ask("answer", run.plan.models[0])

@@ -25,6 +25,7 @@ class Scripted(Watched):
         self._script = answers
 
     async def complete(self, call: ModelCall) -> Completion:
+        """Say this sample's line."""
         answer = self._script[call.sample]
         self._profiles = {"a": FAILS if answer is None else says(answer)}
         return await super().complete(call)

@@ -57,21 +57,13 @@ def root_key(data_dir: Path, given: str | None) -> str:
         return given
     path = root_key_path(data_dir)
     try:
+        if not path.exists():
+            _write_once(path, PREFIX + secrets.token_urlsafe(32))
         return path.read_text().strip()
-    except FileNotFoundError:
-        pass
     except OSError as error:
         raise ConfigError(
-            f"Cannot read {path}: {error.strerror}. Make it readable, or set PRYSM_ROOT_KEY."
+            f"Cannot use {path}: {error.strerror}. Point PRYSM_DATA_DIR at another folder, or set PRYSM_ROOT_KEY."
         ) from None
-    try:
-        _write_once(path, PREFIX + secrets.token_urlsafe(32))
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot write {path}: {error.strerror}. Point PRYSM_DATA_DIR at a folder that can be written, or set "
-            "PRYSM_ROOT_KEY."
-        ) from None
-    return path.read_text().strip()
 
 
 def root_key_path(data_dir: Path) -> Path:

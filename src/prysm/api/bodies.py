@@ -20,6 +20,42 @@ MAX_MESSAGES = 2048
 MAX_MODELS = 8
 STRATEGY_ALIASES: Mapping[str, StrategyName] = MappingProxyType({"rank_fuse": "blender"})
 
+LATER = frozenset(
+    {
+        "audio",
+        "brain_config",
+        "cache",
+        "compliance",
+        "consensus",
+        "consensus_threshold",
+        "function_call",
+        "functions",
+        "judge_model",
+        "layers",
+        "logit_bias",
+        "logprobs",
+        "modalities",
+        "moderation",
+        "parallel_tool_calls",
+        "prediction",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "reasoning_effort",
+        "response_format",
+        "rounds",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+        "verbosity",
+        "web_search_options",
+    }
+)
+"""Fields of OpenAI's API and of ours that this version cannot honour."""
+
 Names: TypeAlias = Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=MAX_MODELS)]
 StopWord: TypeAlias = Annotated[str, Field(max_length=1000)]
 Body = TypeVar("Body", bound=BaseModel)
@@ -78,7 +114,7 @@ class _Shared(BaseModel):
     k: Annotated[int, Field(ge=1, le=8)] | None = None
     samples: Annotated[int, Field(ge=2, le=40)] | None = None
     models: Names | None = None
-    aggregator: str | None = None
+    aggregator: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     fallback: Names | None = None
     max_cost_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None = None
     deadline_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] | None = None
@@ -100,8 +136,9 @@ class _Shared(BaseModel):
         )
 
     def refuse_extras(self) -> None:
-        """Refuse fields that nothing here honours, naming them; null, false and empty ask for nothing."""
-        asked = [name for name, value in (self.model_extra or {}).items() if value not in (None, False, [], {}, "")]
+        """Refuse unknown fields, and later ones unless they are null, false or empty, naming them."""
+        extra = (self.model_extra or {}).items()
+        asked = [name for name, value in extra if name not in LATER or not _asks_nothing(value)]
         if asked:
             listed = ", ".join(f"'{name[:64]}'" for name in asked[:8])
             raise UnsupportedParameter(
@@ -148,7 +185,7 @@ class OrchestrateBody(_Shared):
 
     prompt: Annotated[str, Field(min_length=1)] | None = None
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)] | None = None
-    policy: Annotated[str, Field(max_length=64)] = "balanced"
+    policy: Annotated[str, Field(min_length=1, max_length=64)] = "balanced"
     strategy: StrategyName | Literal["rank_fuse"] | None = None
     dry_run: bool = False
 
@@ -171,6 +208,10 @@ class RouteBody(BaseModel):
         """The request routing would see."""
         messages = prompt_or_messages(self.prompt, self.messages)
         return ChatRequest(messages=messages, routing_mode=self.routing_mode)
+
+
+def _asks_nothing(value: object) -> bool:
+    return value is False or value in (None, [], {}, "")
 
 
 def read(kind: type[Body], raw: bytes) -> Body:

@@ -1,31 +1,37 @@
-"""The route class of the hot path: documented by FastAPI, served without it.
+"""The short way to the hot routes: FastAPI documents them, and is not asked to serve them.
 
-FastAPI would solve dependencies, parse cookies and a query that nobody asked for, and open four exit stacks: more
-CPU than the gateway itself needs for the request.
+It would search its routes, solve dependencies, and open exit stacks for what none of them uses: a tenth of the CPU
+that a request costs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fastapi.routing import APIRoute
 from starlette.requests import Request
+from starlette.routing import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Iterable
 
-    from starlette.responses import Response
-    from starlette.types import Receive, Scope, Send
+    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class DirectRoute(APIRoute):
-    """A route whose endpoint takes the `Request` and nothing else; what it raises goes to the application."""
+class Direct:
+    """Serves routes without path parameters whose endpoint takes the `Request` alone; passes on the rest."""
 
-    def __init__(self, path: str, endpoint: Callable[[Request], Awaitable[Response]], **options: Any) -> None:
-        super().__init__(path, endpoint, **options)
+    def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
+        self._app = app
+        known = (route for route in routes if isinstance(route, Route))
+        self._routes = {(method, route.path): route for route in known for method in route.methods or ()}
 
-        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-            response = await endpoint(Request(scope, receive, send))
-            await response(scope, receive, send)
-
-        self.app = serve
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; what the endpoint raises is the caller's to answer."""
+        route = self._routes.get((scope.get("method", ""), scope.get("path", "")))
+        if route is None:
+            await self._app(scope, receive, send)
+            return
+        scope["route"] = route
+        response = await route.endpoint(Request(scope, receive, send))
+        await response(scope, receive, send)

@@ -9,7 +9,6 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import Response  # noqa: TC002
 
 from prysm.api import bodies, documented, render
-from prysm.api.direct import DirectRoute
 from prysm.api.respond import RunResponse, Shape
 from prysm.api.services import read_body, services
 from prysm.errors import NotFound
@@ -17,7 +16,7 @@ from prysm.errors import NotFound
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-router = APIRouter(tags=["OpenAI"], route_class=DirectRoute)
+router = APIRouter(tags=["OpenAI"])
 
 
 @router.post("/v1/chat/completions", **documented.run(bodies.ChatBody, "A chat completion."))

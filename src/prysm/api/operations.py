@@ -14,12 +14,14 @@ router = APIRouter(tags=["Operations"])
 metrics_router = APIRouter(tags=["Operations"])
 
 
+@router.head("/health", include_in_schema=False)
 @router.get("/health")
 async def health() -> dict[str, str]:
     """Whether the process answers."""
     return {"status": "ok", "version": __version__}
 
 
+@router.head("/ready", include_in_schema=False)
 @router.get("/ready", responses={503: {"description": "Not ready, with what is missing."}})
 async def ready(request: Request) -> JSONResponse:
     """Whether a request could be answered: the database is reachable and at least one model is live."""

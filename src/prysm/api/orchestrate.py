@@ -10,11 +10,10 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import JSONResponse, Response
 
 from prysm.api import bodies, documented, render
-from prysm.api.direct import DirectRoute
 from prysm.api.respond import RunResponse, Shape
 from prysm.api.services import read_body, services
 
-router = APIRouter(tags=["Orchestration"], route_class=DirectRoute)
+router = APIRouter(tags=["Orchestration"])
 
 
 @router.post("/v2/orchestrate", **documented.run(bodies.OrchestrateBody, "An orchestrated answer, or its plan."))

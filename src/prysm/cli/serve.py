@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sys
 import threading
 import time
@@ -20,9 +21,11 @@ from prysm.accounts.keys import root_key, root_key_path
 from prysm.app import LOCAL_SERVER
 from prysm.client import Prysm, PrysmClientError
 from prysm.config import Config, Settings, load_config
+from prysm.errors import ConfigError
 from prysm.providers import managed, weights
 from prysm.store.embedded import EmbeddedPostgres
 from prysm.store.migrate import migrate
+from prysm.telemetry import configure_logging
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +47,8 @@ def serve(
     """Start the gateway here: database, migrations, the local model, then HTTP. Ctrl-C drains and stops all."""
     settings = _settings(config=config, host=host, port=port, workers=workers)
     loaded = load_config(settings, os.environ)
+    configure_logging(settings.log_level)
+    _check_address(settings)
     signal.signal(signal.SIGTERM, _stop)
     with ExitStack() as running:
         model = running.enter_context(_local_model(loaded, settings))
@@ -59,6 +64,20 @@ def _settings(*, config: Path | None, host: str | None, port: int | None, worker
     """The environment's settings with the command's own options over them."""
     given = {"PRYSM_CONFIG": config, "PRYSM_HOST": host, "PRYSM_PORT": port, "PRYSM_WORKERS": workers}
     return Settings.from_environment(os.environ | {name: str(v) for name, v in given.items() if v is not None})
+
+
+def _check_address(settings: Settings) -> None:
+    """Tell that the port is taken before a database and a model are started for nothing."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise ConfigError(
+                f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Stop what listens there, or "
+                "choose another address with --port and --host."
+            ) from None
 
 
 @contextmanager
@@ -104,7 +123,7 @@ def _run(settings: Settings, loaded: Config) -> None:
         loop="uvloop",
         http="httptools",
         access_log=False,
-        log_level="warning",
+        log_config=None,  # its warnings come as lines like ours
         server_header=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies or None,

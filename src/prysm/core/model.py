@@ -36,8 +36,8 @@ class Price:
 
     def cost(self, usage: Usage) -> int | None:
         """Nano-dollars for one call, rounded half up once; `None` when a price or a count is unknown."""
-        sides = (self.input_cost(usage), self.output_cost(usage))
-        return None if None in sides else sum(side for side in sides if side is not None)
+        prompt, answer = self.input_cost(usage), self.output_cost(usage)
+        return None if prompt is None or answer is None else prompt + answer
 
     def input_cost(self, usage: Usage) -> int | None:
         """Nano-dollars for the prompt; cached and cache-write tokens at their own rate where one is known."""
@@ -45,12 +45,9 @@ class Price:
             return None
         cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
         plain = max(0, usage.prompt_tokens - cached - written)
-        rates = (
-            (plain, self.input),
-            (cached, self.cached_input if self.cached_input is not None else self.input),
-            (written, self.cache_write if self.cache_write is not None else self.input),
-        )
-        return _round(sum(tokens * rate for tokens, rate in rates))
+        cached_rate = self.input if self.cached_input is None else self.cached_input
+        written_rate = self.input if self.cache_write is None else self.cache_write
+        return _round(plain * self.input + cached * cached_rate + written * written_rate)
 
     def output_cost(self, usage: Usage) -> int | None:
         """Nano-dollars for the answer; reasoning tokens at their own rate where one is known."""

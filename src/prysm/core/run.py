@@ -105,11 +105,10 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a strategy returns: the chosen answer, how far to trust it, and what went less than well."""
+    """What a strategy returns: the chosen answer and how far to trust it."""
 
     candidate: Candidate
     score: Score
-    degraded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

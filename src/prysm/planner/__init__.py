@@ -105,11 +105,10 @@ class Planner:
     def _fallbacks(self, situation: Situation, crew: Crew) -> tuple[Model, ...]:
         """Ordered targets for when a lone model fails: the caller's, the operator's, else the next best."""
         request, first = situation.request, crew.models[0]
+        models = [self.catalog.get(name) for name in request.fallback or self.fallbacks.get(first.id, ())]
         if crew.strategy != "single":
             return ()
-        named = request.fallback or self.fallbacks.get(first.id, ())
-        if named:
-            models = [self.catalog.get(name) for name in named]
+        if models:
             return tuple(model for model in models if self.catalog.is_live(model) and model is not first)
         if is_named(request):
             return ()

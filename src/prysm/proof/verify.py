@@ -1,4 +1,4 @@
-"""Recompute a receipt from its bytes. Needs nothing but the standard library, so it ships with the client."""
+"""Recompute a receipt from its bytes. Needs no gateway and no database, so it ships with the client."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from prysm.core.run import Verdict
 from prysm.errors import BudgetExceeded, ProviderError
-from prysm.scoring import score_fused, score_single, score_votes
+from prysm.scoring import score_fused, score_single, score_votes, usable
 from prysm.strategies.fan_out import fan_out, quorum_of
 from prysm.strategies.prompts import aggregate, with_answer_hint
 
@@ -53,7 +53,7 @@ class EnsembleMoa:
         return proposals
 
     async def _merge(self, run: Run, proposals: list[Candidate], ballot: Ballot) -> Verdict:
-        """Merge with the aggregator, else with the best proposer's model, else return the vote's winner."""
+        """Merge by the aggregator, else by the best proposer's model; the vote's winner when neither can."""
         order = list(range(len(proposals)))
         run.rng.shuffle(order)
         shuffled = [proposals[i] for i in order]
@@ -74,7 +74,9 @@ class EnsembleMoa:
                     raise
                 run.degrade("aggregator_failed")
                 continue
-            return Verdict(merged, score_fused(merged, ballot, run.plan.profile, run.question))
+            if run.streamed or usable(merged.completion) or not usable(ballot.winner.completion):
+                return Verdict(merged, score_fused(merged, ballot, run.plan.profile, run.question))
+            run.degrade("aggregator_unusable")
         return Verdict(ballot.winner, ballot.score)
 
 

@@ -21,8 +21,9 @@ MIN_GRACE_S = 0.25
 async def fan_out(calls: Sequence[Coroutine[object, object, T]], quorum: int) -> list[T]:
     """Run all at once; return the successes in the order of `calls`, once all ended or the quorum's grace is over.
 
-    A call that raises a `PrysmError` is absent from the result: one failure never cancels its siblings. Stragglers
-    are cancelled and awaited, and so is everything when the caller is cancelled; no task outlives this function.
+    A call that raises a `PrysmError` is absent from the result: one failure never cancels its siblings; any other
+    exception is a bug, ends them and is raised. Stragglers are cancelled and awaited, and so is everything when the
+    caller is cancelled; no task outlives this function.
     """
     loop = asyncio.get_running_loop()
     began = loop.time()
@@ -33,14 +34,14 @@ async def fan_out(calls: Sequence[Coroutine[object, object, T]], quorum: int) ->
         while pending:
             timeout = None if until is None else max(0.0, until - loop.time())
             done, pending = await asyncio.wait(pending, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-            if not done:
+            if not done or any(map(_bug, done)):
                 break
             if until is None and sum(map(_succeeded, tasks)) >= quorum:
                 until = loop.time() + max(MIN_GRACE_S, GRACE * (loop.time() - began))
     finally:
         await _end(tasks)
-    for task in tasks:
-        _raise_if_unexpected(task)
+    for bug in filter(None, map(_bug, tasks)):
+        raise bug
     return [task.result() for task in tasks if _succeeded(task)]
 
 
@@ -60,7 +61,7 @@ def _succeeded(task: asyncio.Future[T]) -> bool:
     return task.done() and not task.cancelled() and task.exception() is None
 
 
-def _raise_if_unexpected(task: asyncio.Future[T]) -> None:
+def _bug(task: asyncio.Future[T]) -> BaseException | None:
+    """What no call should raise; it ends everything at once."""
     error = None if task.cancelled() else task.exception()
-    if error is not None and not isinstance(error, PrysmError):
-        raise error
+    return None if isinstance(error, PrysmError) else error

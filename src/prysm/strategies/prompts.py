@@ -48,7 +48,7 @@ def aggregate(messages: Sequence[Message], answers: Sequence[str], nonce: str) -
 
 
 def fence(answers: Sequence[str], nonce: str) -> str:
-    """Number the answers between markers they cannot forge: the nonce is new in every run and cut from them."""
+    """Number the answers between markers they cannot forge: the nonce is new in every run and not left in them."""
     parts = [
         f"[{nonce} answer {i}]\n{_defused(answer, nonce)}\n[{nonce} end of answer {i}]"
         for i, answer in enumerate(answers, start=1)
@@ -57,4 +57,4 @@ def fence(answers: Sequence[str], nonce: str) -> str:
 
 
 def _defused(answer: str, nonce: str) -> str:
-    return re.sub(re.escape(nonce), "", answer, flags=re.IGNORECASE)
+    return re.sub(nonce, "*", answer, flags=re.IGNORECASE)  # a gap, lest what stood around it close to a new nonce

@@ -42,7 +42,6 @@ class Run:
         self.stages: list[Stage] = []
         self.degraded: list[str] = list(plan.degraded)
         self.streamed = False
-        self.nonce = entropy.hex()[:16]
         self._entropy = entropy
         self._providers = providers
         self._emit = emit
@@ -54,6 +53,12 @@ class Run:
         """Orders candidates, and guards nothing: the caller's seed makes it repeatable."""
         seed = self.request.sampling.seed
         return random.Random(self._entropy if seed is None else seed)  # noqa: S311 - see above
+
+    @cached_property
+    def nonce(self) -> str:
+        """Marks the fences of this run. A seed repeats it; that forges nothing, for it is cut from candidates."""
+        seed = self.request.sampling.seed
+        return self._entropy.hex() if seed is None else f"{random.Random(seed).getrandbits(64):016x}"  # noqa: S311
 
     @cached_property
     def question(self) -> str:

@@ -30,17 +30,26 @@ class Pending:
         """The stage of an answered call."""
         usage = counted(self.call, completion)
         cost = self.call.model.price.cost(usage)
-        return replace(self._ended(i, ended_ms, "ok", None), completion=completion, usage=usage, cost_nano=cost)
+        return self._ended(i, ended_ms, "ok", usage=usage, cost=cost, completion=completion)
 
     def failed(self, i: int, ended_ms: int, status: StageStatus, code: str) -> Stage:
         """The stage of a call that failed or was cancelled, charged for its prompt unless none was billed."""
-        ended = self._ended(i, ended_ms, status, code)
         if code in UNBILLED:
-            return replace(ended, usage=Usage(0, 0), cost_nano=0)
+            return self._ended(i, ended_ms, status, code=code, usage=Usage(0, 0), cost=0)
         usage = Usage(estimated_prompt_tokens(self.call), 0, estimated=True)
-        return replace(ended, usage=usage, cost_nano=self.call.model.price.cost(usage))
+        return self._ended(i, ended_ms, status, code=code, usage=usage, cost=self.call.model.price.cost(usage))
 
-    def _ended(self, i: int, ended_ms: int, status: StageStatus, code: str | None) -> Stage:
+    def _ended(
+        self,
+        i: int,
+        ended_ms: int,
+        status: StageStatus,
+        *,
+        usage: Usage,
+        cost: int | None,
+        code: str | None = None,
+        completion: Completion | None = None,
+    ) -> Stage:
         return Stage(
             i=i,
             kind=self.kind,
@@ -49,6 +58,9 @@ class Pending:
             ended_ms=ended_ms,
             parents=self.parents,
             model=self.call.model,
+            completion=completion,
+            usage=usage,
+            cost_nano=cost,
             sample=self.call.sample,
             error=code,
             attempts=(Attempt(status, code, ended_ms - self.started_ms),),
