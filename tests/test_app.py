@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from tests.serving import PROMPT, ROOT_KEY, SANDBOX, served
 
 from prysm.accounts.keys import root_key_path
-from prysm.app import Endpoint, create_app, live_catalog, opened
-from prysm.config import Settings, load_config
+from prysm.app import create_app, live_catalog, opened
+from prysm.config import Endpoint, Settings, load_config
 from prysm.core.chat import Message
 from prysm.core.plan import ChatRequest
 from prysm.errors import ConfigError

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import os
 import signal
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -23,7 +22,7 @@ from prysm.api.direct import Direct
 from prysm.api.edge import Edge
 from prysm.api.respond import problem_response
 from prysm.api.services import Services
-from prysm.config import Config, Settings, load_config, zero_key
+from prysm.config import Config, Endpoint, Settings, load_config, zero_key
 from prysm.errors import InvalidRequest, NotFound, PrysmError
 from prysm.gateway import Gateway
 from prysm.planner import Planner
@@ -43,27 +42,14 @@ if TYPE_CHECKING:
     from prysm.core.model import Model
     from prysm.core.provider import ProviderSpec
 
-LOCAL_SERVER = "LOCAL_MODEL_SERVER"
-"""Set by `prysm serve` for its workers: where the model server it started listens, and its key, as JSON."""
-
 PARENT_CHECK_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A model server that the gateway's own parent process started."""
-
-    base_url: str
-    api_key: str
 
 
 def from_environment() -> FastAPI:
     """Make the application from the environment; the factory that the server's workers call."""
     settings = Settings.from_environment(os.environ)
     configure_logging(settings.log_level)
-    local = os.environ.get(LOCAL_SERVER)
-    endpoint = Endpoint(**json.loads(local)) if local else None
-    app = create_app(settings, load_config(settings, os.environ), endpoint)
+    app = create_app(settings, load_config(settings, os.environ), Endpoint.from_environment(os.environ))
     gc.freeze()  # what is loaded now stays: looking through it for garbage again and again costs a tenth of the CPU
     return app
 

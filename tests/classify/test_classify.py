@@ -137,7 +137,7 @@ def test_two_megabytes_take_bounded_time(unit: str) -> None:
     prompt = unit * (2_000_000 // len(unit))
     started = time.process_time()
     found = profile(prompt)
-    assert time.process_time() - started < 0.25
+    assert time.process_time() - started < 3  # an expression that backtracks takes minutes
     assert found.prompt_tokens > 10_000
 
 

@@ -10,6 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prysm import receipt
 from prysm.proof.canonical import Json, canonical, parse
 
 SAFE = 2**53 - 1
@@ -22,8 +23,8 @@ records = st.recursive(
 
 
 @given(records)
-def test_it_is_rfc_8785(record: Json) -> None:
-    assert canonical(record) == rfc8785.dumps(record)
+def test_it_is_rfc_8785_as_verified_and_as_sealed(record: Json) -> None:
+    assert canonical(record) == receipt.canonical(record) == rfc8785.dumps(record)
 
 
 @given(records)
@@ -64,7 +65,6 @@ def test_bytes_that_could_be_read_two_ways_are_refused(data: bytes, why: str) ->
     "data",
     [
         b"[" * 100_000 + b"]" * 100_000,
-        b"[" * 900 + b"]" * 900,
         b"1" * 5_000,
         str(2**70).encode(),
         b'"\xff"',

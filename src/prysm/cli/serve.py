@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -11,20 +10,20 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import uvicorn
 
+import prysm
 from prysm.accounts.keys import root_key, root_key_path
-from prysm.app import LOCAL_SERVER
-from prysm.client import Prysm, PrysmClientError
-from prysm.config import Config, Settings, load_config
-from prysm.errors import ConfigError
+from prysm.config import Config, Endpoint, Settings, load_config
+from prysm.errors import ConfigError, PrysmError
 from prysm.providers import managed, weights
 from prysm.store.embedded import EmbeddedPostgres
-from prysm.store.migrate import migrate
+from prysm.store.revision import is_current
 from prysm.telemetry import configure_logging
 
 if TYPE_CHECKING:
@@ -53,7 +52,8 @@ def serve(
     with ExitStack() as running:
         model = running.enter_context(_local_model(loaded, settings))
         url = settings.database_url or running.enter_context(EmbeddedPostgres.start(settings.data_dir)).url
-        migrate(url)
+        if not is_current(url):
+            import_module("prysm.store.migrate").migrate(url)  # SQLAlchemy and Alembic take a third of a second
         key = root_key(settings.data_dir, settings.root_key)
         _hand_down(settings, url, model)
         threading.Thread(target=_greet, args=(settings, key), daemon=True).start()
@@ -104,7 +104,7 @@ def _hand_down(settings: Settings, url: str, model: managed.ManagedServer | None
     if settings.config_path is not None:
         os.environ["PRYSM_CONFIG"] = str(settings.config_path)
     if model is not None:
-        os.environ[LOCAL_SERVER] = json.dumps({"base_url": model.ready(), "api_key": model.api_key})
+        os.environ |= Endpoint(model.ready(), model.api_key).to_environment()
     if settings.workers > 1:
         shared = settings.data_dir / "metrics"
         shutil.rmtree(shared, ignore_errors=True)
@@ -154,11 +154,11 @@ def _greet(settings: Settings, key: str) -> None:
 
 def _models_once_ready(url: str, key: str) -> list[Any] | None:
     deadline = time.monotonic() + READY_TIMEOUT_S
-    with Prysm(api_key=key, base_url=url) as client:
+    with prysm.Prysm(api_key=key, base_url=url) as client:
         while time.monotonic() < deadline:
             try:
                 return list(client.models_catalog()["data"])
-            except PrysmClientError:
+            except PrysmError:
                 time.sleep(READY_POLL_S)
     return None
 

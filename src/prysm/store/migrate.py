@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alembic import command
@@ -15,15 +14,13 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from prysm.errors import ConfigError
 from prysm.store.connection import connect
+from prysm.store.revision import scripts
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 LOCK_KEY = 0x505259534D  # "PRYSM"; names our advisory lock within the database
-
-_PACKAGE = Path(__file__).parent
-_CHECKOUT = _PACKAGE.parents[2]
 
 
 def migrate(url: str) -> None:
@@ -40,9 +37,8 @@ def engine(url: str) -> AsyncEngine:
 
 
 def alembic_config() -> Config:
-    """Return Alembic's settings: beside this file in an installed wheel, at the top of a checkout."""
-    folder = _PACKAGE if (_PACKAGE / "alembic.ini").is_file() else _CHECKOUT
-    return Config(folder / "alembic.ini")
+    """Return Alembic's settings."""
+    return Config(scripts() / "alembic.ini")
 
 
 async def _migrate(url: str) -> None:
