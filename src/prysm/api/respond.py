@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from prysm.core.plan import ChatRequest
     from prysm.gateway import Answer, Gateway
 
+WATCH_AFTER_S = 0.03
+
 Render: TypeAlias = "Callable[[Answer], dict[str, Any]]"
 
 
@@ -52,7 +54,7 @@ class RunResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or stop quietly when nobody is left to answer."""
         work = asyncio.current_task()
-        watch = asyncio.ensure_future(_cancel_when_gone(receive, work))
+        watch = _Watch(receive, work)
         request_id: UUID = scope["state"]["request_id"]
         try:
             if self._request.stream:
@@ -108,13 +110,35 @@ class RunResponse(Response):
             raise stopped from None
 
 
-async def _cancel_when_gone(receive: Receive, work: asyncio.Task[Any] | None) -> None:
-    """Wait for the disconnect and cancel the run, so that no upstream call outlives its caller."""
-    with contextlib.suppress(asyncio.CancelledError):
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        if work is not None:
-            work.cancel(CLIENT_GONE)
+class _Watch:
+    """Cancels the run when its caller hangs up, so that no upstream call outlives who asked for it.
+
+    It begins a moment late: most short answers are gone by then, and never pay for the task it takes.
+    """
+
+    __slots__ = ("_receive", "_task", "_timer", "_work")
+
+    def __init__(self, receive: Receive, work: asyncio.Task[Any] | None) -> None:
+        self._receive = receive
+        self._work = work
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._begin)
+
+    def cancel(self) -> None:
+        """Stop watching."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _begin(self) -> None:
+        self._task = asyncio.ensure_future(self._cancel_when_gone())
+
+    async def _cancel_when_gone(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            while (await self._receive())["type"] != "http.disconnect":
+                pass
+            if self._work is not None:
+                self._work.cancel(CLIENT_GONE)
 
 
 def problem_response(error: PrysmError, path: str, request_id: UUID | None) -> Response:
