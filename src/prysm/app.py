@@ -73,6 +73,7 @@ def create_app(settings: Settings, config: Config, local: Endpoint | None = None
         version=__version__,
         summary="Several language models on one prompt, and a receipt for every answer.",
         lifespan=lifespan,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # it would export whole exceptions
         docs_url="/docs" if docs else None,
         redoc_url=None,
         redirect_slashes=False,  # a redirect would name whatever host the caller claims to speak to
