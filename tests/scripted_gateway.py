@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from prysm.proof.canonical import Json, canonical
+from prysm.proof.entry import entry
 from prysm.proof.hashing import proof_hash, stage_digest
 
 if TYPE_CHECKING:
@@ -128,11 +129,31 @@ def receipt() -> Sealed:
         bodies.append(canonical({"i": i, "kind": kind, "parents": digests[:i]}))
         digests.append(stage_digest(bodies[-1]))
     listed: list[Json] = [{"i": i, "kind": kind, "digest": digests[i]} for i, kind in enumerate(("plan", "answer"))]
-    payload = canonical({"v": "prysmproof/2", "request_id": RUN, "stages": listed, "head": digests[-1]})
+    payload = canonical(
+        {
+            "v": "prysmproof/2",
+            "request_id": RUN,
+            "stages": listed,
+            "head": digests[-1],
+            "answer": {"model": "sandbox-small", "provider": "sandbox"},
+            "policy": None,
+            "mode": "balanced",
+            "strategy": {"name": "single", "forced": False},
+            "usage": {"input_tokens": 3, "output_tokens": 5},
+            "cost": {"nano_usd": "12000"},
+            "latency_ms": 7,
+            "sealed": "2026-11-20T06:00:00.000Z",
+            "outcome": "ok",
+            "confidence": None,
+            "agreement": None,
+            "simulated": True,
+            "degraded": [],
+        }
+    )
     document = {
         "verified": True,
         "request_id": RUN,
-        "entry": {"model": "sandbox-small", "confidence": None, "cost_usd": 1.2e-05, "degraded": []},
+        "entry": entry(payload),
         "proof": {
             "version": 2,
             "proof_hash": "sha256:" + proof_hash(payload).hex(),

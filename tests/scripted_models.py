@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -17,12 +18,15 @@ from prysm.registry.catalog import Catalog
 from prysm.strategies import STRATEGIES, Run
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 
     from prysm.core.chat import Completion, ModelCall
     from prysm.core.events import Event
     from prysm.core.plan import Plan
     from prysm.core.run import Verdict
+
+    Reply = str | SandboxProfile
+    Say = Callable[[ModelCall], Reply]
 
 SUM = "What is 17 * 23?"
 OPEN = "Tell me about the sea."
@@ -67,8 +71,8 @@ def ask(prompt: str = SUM, **more: Any) -> ChatRequest:
 class Watched:
     """The sandbox under watch: the calls it got, what it answered, and how many calls are open, now and at most.
 
-    `first` scripts the first call, whichever model it is for. With `copies` every answer bears the same request
-    id, as a cache's would.
+    `first` scripts one call, whichever model it is for: the first, unless `at` says otherwise. With `copies` every
+    answer bears the same request id, as a cache's would.
     """
 
     id = "sandbox"
@@ -78,6 +82,7 @@ class Watched:
         self.answers: list[Completion] = []
         self.open = self.most = 0
         self.first: SandboxProfile | None = None
+        self.at = 0
         self.copies = False
         self._profiles = profiles
         self._spec = ProviderSpec("sandbox", "sandbox", timeout_s=timeout_s)
@@ -85,12 +90,12 @@ class Watched:
     async def complete(self, call: ModelCall) -> Completion:
         """Answer as the model's script says."""
         with self._watch(call) as sandbox:
-            return self._answered(await sandbox.complete(call))
+            return self._answered(await sandbox.complete(_as_far_as_it_can(call)))
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[TextDelta | Completion, None]:
         """Answer word by word."""
         with self._watch(call) as sandbox:
-            async for piece in sandbox.stream(call):
+            async for piece in sandbox.stream(_as_far_as_it_can(call)):
                 yield piece if isinstance(piece, TextDelta) else self._answered(piece)
 
     def _answered(self, completion: Completion) -> Completion:
@@ -98,9 +103,14 @@ class Watched:
         self.answers.append(told)
         return told
 
+    def _script(self, _: ModelCall) -> Mapping[str, SandboxProfile]:
+        return self._profiles
+
     @contextmanager
     def _watch(self, call: ModelCall) -> Iterator[SandboxProvider]:
-        profiles = self._profiles if self.calls or self.first is None else {call.model.upstream: self.first}
+        profiles = self._script(call)
+        if self.first is not None and len(self.calls) == self.at:
+            profiles = {call.model.upstream: self.first}
         self.calls.append(call)
         self.open += 1
         self.most = max(self.most, self.open)
@@ -108,6 +118,62 @@ class Watched:
             yield SandboxProvider(self._spec, profiles)
         finally:
             self.open -= 1
+
+
+def _as_far_as_it_can(call: ModelCall) -> ModelCall:
+    """The call with the model's own limit, which a real one keeps whether it is told or not."""
+    limits = [limit for limit in (call.sampling.max_tokens, call.model.max_output_tokens) if limit is not None]
+    return replace(call, sampling=replace(call.sampling, max_tokens=min(limits, default=None)))
+
+
+class Told(Watched):
+    """Models that say what a function makes of each call, or do what the profile it gives says."""
+
+    def __init__(self, say: Say, latency_ms: int = 0) -> None:
+        super().__init__({})
+        self._say = say
+        self._latency_ms = latency_ms
+
+    def _script(self, call: ModelCall) -> Mapping[str, SandboxProfile]:
+        told = self._say(call)
+        return {call.model.upstream: says(told, self._latency_ms) if isinstance(told, str) else told}
+
+
+_KINDS = {
+    "impartial judge": "judge",
+    "Split the user's": "plan",
+    "split and its parts": "synthesis",
+    "several independent answers": "aggregate",
+    "Other models answered": "revise",
+}
+
+
+def kind_of(call: ModelCall) -> str:
+    """What a call is for, by the instruction in it; "answer" when it bears none of ours."""
+    said = f"{call.messages[0].content}\n{call.messages[-1].content}"
+    return next((kind for words, kind in _KINDS.items() if words in said), "answer")
+
+
+def shown(call: ModelCall) -> list[str]:
+    """The fenced answers a call shows, in order."""
+    said = "\n".join(turn.content for turn in call.messages)
+    return re.findall(r"\[[0-9a-f]{16} answer \d+\]\n(.*?)\n\[[0-9a-f]{16} end of answer \d+\]", said, re.DOTALL)
+
+
+def by_kind(answers: Mapping[str, Reply], **kinds: Reply | Say) -> Say:
+    """Says what was told for a kind of call, or makes something of it; for any other, the model's own answer."""
+
+    def say(call: ModelCall) -> Reply:
+        told = kinds.get(kind_of(call), answers.get(call.model.id, ""))
+        return told(call) if callable(told) else told
+
+    return say
+
+
+def verdict(call: ModelCall, good: str) -> str:
+    """What a judge without bias says: the answer with `good` in it is better, a tie when both or neither have it."""
+    first, second = (good in answer for answer in shown(call))
+    return f"[[{'C' if first == second else 'A' if first else 'B'}]]"
 
 
 @dataclass
@@ -125,6 +191,13 @@ class World:
         listed = self.models or [model(name) for name in self.profiles]
         catalog = Catalog(listed, (ProviderSpec("sandbox", "sandbox"),))
         self.planner = Planner(catalog, self.policies, self.fallbacks)
+
+    @classmethod
+    def told(cls, say: Say, *names: str, models: Sequence[Model] = (), latency_ms: int = 0) -> World:
+        """A world whose models say what a function makes of each call."""
+        world = cls(dict.fromkeys(names or [m.id for m in models], SandboxProfile()), models)
+        world.provider = Told(say, latency_ms)
+        return world
 
     def prepare(self, request: ChatRequest, read: Profile | None = None) -> Run:
         """A run that is planned and has not begun."""

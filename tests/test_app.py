@@ -14,7 +14,7 @@ from prysm.app import create_app, live_catalog, opened
 from prysm.config import Endpoint, Settings, load_config
 from prysm.core.chat import Message
 from prysm.core.plan import ChatRequest
-from prysm.errors import ConfigError
+from prysm.errors import ConfigError, Overloaded
 from prysm.receipt import new_request_id
 from prysm.telemetry import Telemetry
 
@@ -95,7 +95,7 @@ async def test_runs_that_are_cut_off_by_the_end_are_sealed_before_the_database_i
         running = asyncio.create_task(parts.gateway.run(asked, request_id))
         await asyncio.sleep(0.01)
         running.cancel()
-    with pytest.raises(asyncio.CancelledError):
+    with pytest.raises(Overloaded):
         await running
     async with opened(settings, load_config(settings, {}), None, Telemetry()) as parts:
         sealed = await parts.receipts.get(request_id)

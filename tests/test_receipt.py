@@ -20,9 +20,9 @@ from tests.scripted_models import FAILS, SUM, USD, World, ask, model, profile, s
 
 from prysm.core.chat import Completion, Message, Usage
 from prysm.core.model import Price
+from prysm.core.plan import STRATEGIES
 from prysm.core.run import Candidate, Finished, Score, Stage, Verdict
 from prysm.errors import PrysmError
-from prysm.planner.table import AVAILABLE
 from prysm.proof.canonical import canonical, parse
 from prysm.proof.hashing import stage_digest
 from prysm.proof.verify import verify_opening, verify_payload
@@ -79,7 +79,7 @@ def record(receipt: Receipt) -> Any:
     return parse(receipt.sealed.payload)
 
 
-@pytest.mark.parametrize("strategy", AVAILABLE)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("scripts", [{}, {"a": FAILS, "b": says("Final answer: 1")}, {"a": FAILS, "b": FAILS}])
 def test_the_receipt_of_every_run_holds_failed_ones_too(strategy: str, scripts: Any) -> None:
     receipt = make_receipt(performed(ask(strategy=strategy, models=("a", "b")), **scripts))

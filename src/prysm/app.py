@@ -10,20 +10,22 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+import structlog
+from fastapi import FastAPI, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 
 from prysm import __version__
 from prysm.accounts.keys import KeyRing, root_key
 from prysm.api import catalog as catalog_routes
-from prysm.api import openai, operations, orchestrate, proofs
+from prysm.api import feedback, openai, operations, orchestrate, proofs
 from prysm.api.direct import Direct
 from prysm.api.edge import Edge
 from prysm.api.respond import problem_response
 from prysm.api.services import Services
 from prysm.config import Config, Endpoint, Settings, load_config, zero_key
-from prysm.errors import InvalidRequest, NotFound, PrysmError
+from prysm.errors import InvalidRequest, NotFound, ProofUnavailable, PrysmError
 from prysm.gateway import Gateway
 from prysm.planner import Planner
 from prysm.providers.build import build_provider
@@ -41,10 +43,14 @@ if TYPE_CHECKING:
 
     from prysm.core.model import Model
     from prysm.core.provider import ProviderSpec
+    from prysm.store.feedback import FeedbackStore
 
 PARENT_CHECK_S = 1.0
+LEARN_EVERY_S = 60.0
 YOUNG_OBJECTS = 10_000
 """Allocations between two looks for garbage; nearly all that a request makes dies by itself. The default is 700."""
+
+log = structlog.get_logger()
 
 
 def from_environment() -> FastAPI:
@@ -73,6 +79,7 @@ def create_app(settings: Settings, config: Config, local: Endpoint | None = None
         version=__version__,
         summary="Several language models on one prompt, and a receipt for every answer.",
         lifespan=lifespan,
+        dependencies=[Security(HTTPBearer(auto_error=False))],  # tells /docs of the key; `Edge` checks it
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would export whole exceptions
         docs_url="/docs" if docs else None,
         redoc_url=None,
@@ -84,7 +91,7 @@ def create_app(settings: Settings, config: Config, local: Endpoint | None = None
             RequestValidationError: _validation_problem,
         },
     )
-    for module in (openai, orchestrate, catalog_routes, proofs, operations):
+    for module in (openai, orchestrate, catalog_routes, proofs, feedback, operations):
         app.include_router(module.router)
     if config.server.metrics:
         app.include_router(operations.metrics_router)
@@ -102,7 +109,9 @@ async def opened(
     catalog = await live_catalog(config, local)
     database = await Database.open(settings.database_url or "")
     transport = open_transport()
-    guard = asyncio.create_task(_die_with_parent()) if settings.workers > 1 else None
+    background = [asyncio.create_task(_keep_learning(catalog, database.feedback))]
+    if settings.workers > 1:
+        background.append(asyncio.create_task(_die_with_parent()))
     try:
         reachable = [
             spec for spec in catalog.providers if spec.usable and (spec.base_url or spec.kind == "sandbox")
@@ -111,12 +120,13 @@ async def opened(
         planner = Planner(catalog, config.policies, config.fallbacks)
         gateway = Gateway(planner, providers, database.committer, telemetry, catalog.price_version)
         limit = int(config.server.body_limit_mb * 1_000_000)
-        yield Services(gateway, catalog, database.receipts, telemetry, limit)
+        yield Services(gateway, catalog, database.receipts, database.feedback, telemetry, limit)
         gateway.close()
         await gateway.drained()
     finally:
-        if guard is not None:
-            guard.cancel()
+        for task in background:
+            task.cancel()
+        await asyncio.wait(background)
         await transport.aclose()
         await database.close()
 
@@ -139,6 +149,16 @@ def _with_endpoint(spec: ProviderSpec, local: Endpoint | None) -> ProviderSpec:
 def _new(found: tuple[Model, ...], known: tuple[Model, ...]) -> list[Model]:
     ids = {model.id for model in known}
     return [model for model in found if model.id not in ids]
+
+
+async def _keep_learning(catalog: Catalog, judgements: FeedbackStore) -> None:
+    """Route by what feedback teaches, looked up every minute; while the database is away, by what it taught last."""
+    while True:
+        try:
+            catalog.learn(await judgements.quality())
+        except ProofUnavailable:
+            log.warning("feedback cannot be read: routing keeps to what it knows")
+        await asyncio.sleep(LEARN_EVERY_S)
 
 
 async def _die_with_parent() -> None:

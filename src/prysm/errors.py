@@ -142,7 +142,6 @@ class ProviderError(PrysmError):
         self.kind = kind
         self.upstream_status = upstream_status
         self.retry_after_s = retry_after_s
-        self.spent = kind in {"malformed", "truncated", "too_large"}
 
 
 @dataclass(frozen=True, slots=True)

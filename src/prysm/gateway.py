@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from prysm.core.events import Emit
     from prysm.core.plan import ChatRequest, Plan
     from prysm.core.ports import Provider
-    from prysm.core.run import Outcome, Stage, Verdict
+    from prysm.core.run import Outcome, Score, Stage, Verdict
     from prysm.planner import Planner
     from prysm.proof.sealed import Sealed
     from prysm.telemetry import Telemetry
@@ -90,7 +90,8 @@ class Gateway:
     async def run(self, request: ChatRequest, request_id: UUID, emit: Emit = ignore) -> Answer:
         """Answer `request`; `emit` sees it happen. The receipt is durable before this returns or raises.
 
-        Raises a `PrysmError`. Cancel it with `CLIENT_GONE` when the caller hung up.
+        Raises a `PrysmError`. Cancel it with `CLIENT_GONE` when the caller hung up; any other cancellation is the
+        gateway stopping, and becomes the error that tells the caller so.
         """
         with self._admitted():
             plan = self.plan(request)
@@ -104,8 +105,14 @@ class Gateway:
                 await self._seal_failure(begun, "failed", error)
                 raise
             except asyncio.CancelledError as error:
-                await self._seal_failure(begun, "client_aborted" if CLIENT_GONE in error.args else "interrupted")
-                raise
+                if CLIENT_GONE in error.args:
+                    await self._seal_failure(begun, "client_aborted")
+                    raise
+                stopped = Overloaded(
+                    "The gateway was stopped before the answer was complete. Ask again in a moment."
+                )
+                await self._seal_failure(begun, "interrupted", stopped)
+                raise stopped from None
             return await self._answer(begun, verdict)
 
     def plan(self, request: ChatRequest) -> Plan:
@@ -171,21 +178,25 @@ class Gateway:
     async def _seal_failure(self, begun: _Begun, outcome: Outcome, error: Exception | None = None) -> None:
         """Seal a run that gave no answer; a failure to seal it must not hide why it failed."""
         known = error if isinstance(error, PrysmError) else None
-        code = known.code if known else outcome if error is None else PrysmError.code
+        code = outcome if error is None or outcome == "interrupted" else known.code if known else PrysmError.code
+        if known is not None:
+            known.spent = known.spent or any(stage.cost_nano != 0 for stage in begun.run.stages if stage.model)
         with suppress(ProofUnavailable):
             await self._seal(self._finished(begun, outcome, error=code))
             if known is not None:
                 known.sealed = True
 
     async def _seal(self, finished: Finished) -> Receipt:
-        """Count the run and make its receipt durable; raises `ProofUnavailable`."""
-        self._telemetry.run_finished(finished)
+        """Make the run's receipt durable and count the run; raises `ProofUnavailable`."""
         receipt = make_receipt(finished)
         try:
             await self._sealer.put(receipt.sealed)
         except ProofUnavailable:
             self._telemetry.seal_failed()
+            finished = replace(finished, outcome="failed", verdict=None)
             raise
+        finally:
+            self._telemetry.run_finished(finished)
         return receipt
 
     def _finished(
@@ -208,9 +219,19 @@ class Gateway:
 
 
 def _scored(plan: Plan, request: ChatRequest, verdict: Verdict) -> Verdict:
-    """Hold the answer's confidence against the policy's bar, where a policy is at work."""
-    score = verdict.score
+    """Round the score as receipts do, and hold it against the policy's bar, where a policy is at work."""
+    score = _rounded(verdict.score)
+    verdict = replace(verdict, score=score)
     if not request.orchestrated or score.bar_cleared is not None:
         return verdict
     cleared = None if score.confidence is None else score.confidence >= plan.policy.bar
     return replace(verdict, score=replace(score, bar_cleared=cleared))
+
+
+def _rounded(score: Score) -> Score:
+    """Three decimals: more would promise what no estimate holds, and the receipt keeps as many."""
+    return replace(
+        score,
+        confidence=None if score.confidence is None else round(score.confidence, 3),
+        agreement=None if score.agreement is None else round(score.agreement, 3),
+    )

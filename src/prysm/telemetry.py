@@ -34,14 +34,22 @@ class Telemetry:
             "prysm_run_seconds", "Admission to answer.", ["strategy"], buckets=SECONDS, registry=own
         )
         self._confidence = Histogram(
-            "prysm_confidence", "P(correct) given with answers.", ["strategy"], buckets=PROBABILITY, registry=own
+            "prysm_confidence",
+            "P(correct) given with answers.",
+            ["strategy", "model"],
+            buckets=PROBABILITY,
+            registry=own,
         )
         self._calls = Counter("prysm_calls", "Model calls by status.", ["model", "status"], registry=own)
         self._call_latency = Histogram(
             "prysm_call_seconds", "Time of model calls.", ["model"], buckets=SECONDS, registry=own
         )
-        self._tokens = Counter("prysm_tokens", "Tokens of model calls.", ["model", "direction"], registry=own)
-        self._cost = Counter("prysm_cost_usd", "Cost of calls at known prices.", ["model"], registry=own)
+        self._tokens = Counter(
+            "prysm_tokens", "Tokens of model calls.", ["strategy", "model", "direction"], registry=own
+        )
+        self._cost = Counter(
+            "prysm_cost_usd", "Cost of calls at known prices.", ["strategy", "model"], registry=own
+        )
         self._unpriced = Counter("prysm_unpriced_calls", "Calls whose cost is unknown.", ["model"], registry=own)
         self._unsealed = Counter("prysm_seal_failures", "Receipts that could not be stored.", registry=own)
         self._requests = Counter(
@@ -56,13 +64,14 @@ class Telemetry:
         self._counter(self._runs, strategy, run.outcome).inc()
         self._histogram(self._latency, strategy).observe(run.latency_ms / 1000)
         if run.verdict is not None and run.verdict.score.confidence is not None:
-            self._histogram(self._confidence, strategy).observe(run.verdict.score.confidence)
+            model = run.verdict.candidate.model.id
+            self._histogram(self._confidence, strategy, model).observe(run.verdict.score.confidence)
         for stage in run.stages:
             if stage.model is not None:
-                self._call(stage, stage.model.id)
+                self._call(strategy, stage, stage.model.id)
 
     def seal_failed(self) -> None:
-        """Count a failed run whose receipt could not be stored."""
+        """Count a run whose receipt could not be stored."""
         self._unsealed.inc()
 
     def answered(self, method: str, route: str, status: int) -> None:
@@ -77,16 +86,16 @@ class Telemetry:
         multiprocess.MultiProcessCollector(merged)  # type: ignore[no-untyped-call]  # untyped upstream
         return generate_latest(merged)
 
-    def _call(self, stage: Stage, model: str) -> None:
+    def _call(self, strategy: str, stage: Stage, model: str) -> None:
         self._counter(self._calls, model, stage.status).inc()
         self._histogram(self._call_latency, model).observe((stage.ended_ms - stage.started_ms) / 1000)
         if stage.usage is not None:
-            self._counter(self._tokens, model, "in").inc(stage.usage.prompt_tokens or 0)
-            self._counter(self._tokens, model, "out").inc(stage.usage.completion_tokens or 0)
+            self._counter(self._tokens, strategy, model, "in").inc(stage.usage.prompt_tokens or 0)
+            self._counter(self._tokens, strategy, model, "out").inc(stage.usage.completion_tokens or 0)
         if stage.cost_nano is None:
             self._counter(self._unpriced, model).inc()
         else:
-            self._counter(self._cost, model).inc(stage.cost_nano / NANO_PER_USD)
+            self._counter(self._cost, strategy, model).inc(stage.cost_nano / NANO_PER_USD)
 
 
 def configure_logging(level: str) -> None:

@@ -59,7 +59,6 @@ WRONG: list[tuple[str, Any]] = [
     ("messages", [{"role": "wizard", "content": "Hi"}]),
     ("messages", [{"role": "user", "content": 5}]),
     ("messages", [{"role": "user", "content": None}]),
-    ("messages", [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]),
     ("messages", [{"role": "user", "content": "Hi"}] * 10_000),
     ("temperature", "hot"),
     ("temperature", 2.1),
@@ -142,9 +141,29 @@ def test_unknown_fields_are_refused_and_named(sandbox: Served, path: str) -> Non
     assert "'wibble'" in response.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("path", [CHAT, ORCHESTRATE])
+def test_a_part_that_is_no_text_is_refused_by_its_own_name(sandbox: Served, path: str) -> None:
+    messages = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]
+    response = _post(sandbox, path, (HELLO if path == CHAT else {}) | {"messages": messages})
+    assert error(response) == (REFUSED[path], "unsupported_parameter")
+    assert response.json()["error"]["param"] == "messages[0].content[0].type"
+
+
+@pytest.mark.parametrize(
+    "defaults",
+    [
+        {"response_format": {"type": "text"}},
+        {"tool_choice": "auto", "parallel_tool_calls": True, "tools": []},
+        {"service_tier": "auto", "store": False},
+    ],
+)
+def test_the_defaults_of_openais_api_ask_for_nothing(sandbox: Served, defaults: dict[str, Any]) -> None:
+    assert sandbox.chat("auto", **defaults).status_code == 200
+
+
 @pytest.mark.parametrize("value", [0, 0.0, True, [0], {"a": None}, " "])
 def test_an_unknown_field_that_asks_for_something_is_refused(sandbox: Served, value: Any) -> None:
-    assert error(sandbox.orchestrate(rounds=value)) == (422, "unsupported_parameter")
+    assert error(sandbox.orchestrate(compliance=value)) == (422, "unsupported_parameter")
 
 
 @pytest.mark.parametrize("model", ["gpt-99", "prysm/", "prysm", "x" * 256, "\u0000", "../etc", "auto "])

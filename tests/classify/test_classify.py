@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prysm.classify import classify
-from prysm.classify.cues import CUES
 from prysm.core.chat import Message
 from prysm.core.model import TASKS
 
@@ -41,6 +41,7 @@ def profile(prompt: str) -> Profile:
         ("What is the capital of France?", "factual"),
         ("Hello, how are you?", "chat"),
         ("thanks", "chat"),
+        ("ok", "chat"),
         ("", "chat"),
     ],
 )
@@ -48,9 +49,35 @@ def test_a_prompt_is_given_its_task(prompt: str, task: str) -> None:
     assert profile(prompt).task == task
 
 
-@pytest.mark.parametrize("prompt", ["hi", "2+2", "What is the capital of France?", "Define entropy.", ""])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "hi",
+        "Hello, how are you today?",
+        "2+2",
+        "What is 17 * 23?",
+        "What is the capital of France?",
+        "Who is the president of Brazil?",
+        "How many continents are there?",
+        "Define entropy.",
+        "",
+    ],
+)
 def test_greetings_lookups_and_sums_are_trivial(prompt: str) -> None:
     assert profile(prompt).difficulty == "trivial"
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "A baker makes 24 rolls a day and sells each for $3. If a quarter are left, how much does she earn a week?",
+        "Tom has twice as many marbles as Ann. Together they have 36. How many marbles does Tom have?",
+        "Write a Python function that reverses a linked list.",
+        "Summarize the plot of Macbeth in three sentences.",
+    ],
+)
+def test_word_problems_and_everyday_requests_are_normal(prompt: str) -> None:
+    assert profile(prompt).difficulty == "normal"
 
 
 @pytest.mark.parametrize("prompt", ["Prove that sqrt(2) is irrational", "Explain why the sky is blue"])
@@ -58,11 +85,24 @@ def test_few_words_that_ask_for_thought_are_not_trivial(prompt: str) -> None:
     assert profile(prompt).difficulty != "trivial"
 
 
-def test_a_long_prompt_with_constraints_is_hard() -> None:
-    prompt = (
-        "Design a distributed rate limiter that handles a million requests per second across five regions, "
-        "explain its consistency tradeoffs and failure modes, and compare two alternatives without a database."
-    )
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        (
+            "Design a distributed rate limiter that handles a million requests per second in five regions, explain "
+            "its consistency tradeoffs and failure modes, and compare two alternatives without a database."
+        ),
+        (
+            "Let $f(x)$ be a polynomial of degree 4 with integer coefficients such that $f(1) = f(2) = f(3) = 7$. "
+            "Find the smallest possible value of $|f(0)|$ and prove that no smaller value is possible."
+        ),
+        (
+            "Implement a lock-free concurrent hash map in Rust without unsafe code, prove that it is linearizable, "
+            "and analyze its performance under contention."
+        ),
+    ],
+)
+def test_long_prompts_with_constraints_and_olympiad_mathematics_are_hard(prompt: str) -> None:
     found = profile(prompt)
     assert (found.difficulty, found.words >= 20) == ("hard", True)
 
@@ -73,6 +113,12 @@ def test_a_long_prompt_with_constraints_is_hard() -> None:
         "1. Write a poem\n2. Translate it into French",
         "Summarise this article and then translate it into German.",
         "What is the capital of France? Who wrote Hamlet? When did Rome fall?",
+        "1. Write a poem about rain. 2. Translate it into French.",
+        "(1) Summarize the text. (2) Extract the names.",
+        "1. Name the capital of Peru\n2. Solve x + 2 = 5\n3. Explain osmosis",
+        "1. The capital of France\n2. 15% of 80\n3. A synonym for happy",
+        "a) Define entropy.\nb) Give an example.\nc) Compute it for a fair coin.",
+        "Which is older, the Eiffel Tower or the Brooklyn Bridge?",
         "What is the ratio of the heights of the Eiffel Tower, the Tokyo Skytree and the Taj Mahal?",
     ],
 )
@@ -87,6 +133,10 @@ def test_several_tasks_in_one_prompt_are_compound(prompt: str) -> None:
         "Who wrote Hamlet?",
         "Can you help me? I feel lost.",
         "Which of these is a mammal?\nA) trout\nB) whale\nC) eagle",
+        "Which of these is prime?\n1. 4\n2. 7\n3. 9",
+        "What is the difference between TCP and UDP?",
+        "Here is my recipe:\n1. Add flour\n2. Mix eggs\n3. Bake\nIs it right?",
+        "Write a Python function with these requirements:\n1. It takes a list\n2. It returns the sum",
         "Provide a detailed plan and give three examples.",
         "A farmer has 17 sheep and buys 5 more. How many sheep does he have?",
     ],
@@ -128,8 +178,17 @@ def test_signals_explain_with_names_and_numbers() -> None:
     assert "translation" not in signals
 
 
-def test_a_cue_is_one_word_or_a_pair() -> None:
-    assert [cue for cue in CUES if cue.count("_") > 1] == []
+def test_signals_name_the_signs_that_spoke_most() -> None:
+    signals = profile("1. Who wrote Hamlet?\n2. Translate 'good morning' into French.").signals
+    assert "@items" in str(signals["compound_signs"]).split()
+    assert str(profile("Who wrote Hamlet?").signals["signs"]).split()[0] == "who_wrote"
+
+
+@given(st.text())
+def test_signals_are_json_and_hold_at_most_a_few_words_of_the_prompt(prompt: str) -> None:
+    signals = dict(profile(prompt).signals)
+    assert json.loads(json.dumps(signals)) == signals
+    assert len(str(signals.get("signs", "")).split()) <= 3
 
 
 @pytest.mark.parametrize("unit", ["a ", "?", "1. do this\n", "(", "write ", "A b C ", "\n", "١", "what is "])

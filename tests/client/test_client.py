@@ -87,6 +87,7 @@ def test_chat_is_called_as_in_the_openai_client(gateway: ScriptedGateway, call: 
         ("usage", (), ("GET", "/v1/usage", None)),
         ("usage", ("model",), ("GET", "/v1/usage?by=model", None)),
         ("proof", ("../keys?x",), ("GET", "/v1/proof/..%2Fkeys%3Fx", None)),
+        ("outcomes", (), ("GET", "/v1/feedback?limit=1000", None)),
     ],
 )
 def test_each_method_asks_its_route(
@@ -95,6 +96,15 @@ def test_each_method_asks_its_route(
     gateway.says(asked[1], {"ok": True})
     assert call(name, *args) == Reply(ok=True)
     assert [(a.method, a.path, a.body) for a in gateway.asked] == [asked]
+
+
+@pytest.mark.parametrize("said", [{"correct": False}, {"score": 0.0, "comment": "so so"}])
+def test_feedback_is_sent_as_it_was_said(
+    gateway: ScriptedGateway, call: Callable[..., Any], said: dict[str, Any]
+) -> None:
+    gateway.says("/v1/feedback", {"replaced": False})
+    assert call("feedback", "prysm-x", **said).replaced is False
+    assert (gateway.asked[0].method, gateway.asked[0].body) == ("POST", {"request_id": "prysm-x", **said})
 
 
 def test_a_stream_yields_the_chunks(gateway: ScriptedGateway, call: Callable[..., Any]) -> None:

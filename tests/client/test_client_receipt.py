@@ -29,7 +29,13 @@ def test_a_receipt_that_holds_is_ok(gateway: ScriptedGateway, receipt: Sealed, s
         report = client.verify_proof(spelling)
     assert report.ok
     assert verdicts(report) | {"signature": None, "inclusion": None} == verdicts(report)
-    assert [name for name, ok in verdicts(report).items() if ok] == ["proof_hash", "record", "stages", "request_id"]
+    assert [name for name, ok in verdicts(report).items() if ok] == [
+        "proof_hash",
+        "record",
+        "stages",
+        "request_id",
+        "entry",
+    ]
 
 
 async def test_the_async_client_gives_the_same_report(gateway: ScriptedGateway, receipt: Sealed) -> None:
@@ -94,3 +100,13 @@ def test_a_stage_that_fails_to_come_is_an_error_not_a_verdict(gateway: ScriptedG
 def test_what_is_no_receipt_is_a_bad_answer(document: dict[str, Any]) -> None:
     with pytest.raises(BadAnswer, match="no receipt"):
         verify_document(document)
+
+
+def test_a_summary_that_says_otherwise_than_the_payload_is_forged(receipt: Sealed) -> None:
+    forged = {
+        **receipt.document,
+        "entry": {**receipt.document["entry"], "model": "gpt-5"},
+        "stages": receipt.stages,
+    }
+    assert not verify_document(forged).ok
+    assert verdicts(verify_document(forged))["entry"] is False

@@ -211,7 +211,7 @@ BAD = [
     ("[server]\nbody_limit_mb = nan", ["[server]", '"body_limit_mb" must be']),
     ('[server]\ndocs = "yes"', ["[server]", '"docs" must be true or false']),
     ('[server]\ntrusted_proxies = ["proxy"]', ["[server]", '"trusted_proxies[0]"', "10.0.0.0/8"]),
-    ('[retention]\ncontent = "soon"', ["[retention]", '"content"', "30d"]),
+    ('[retention]\ncontent = "soon"', ["[retention]", '"content"', '"none"']),
     ("[retention]\nruns = 365", ["[retention]", '"runs"', "30d"]),
     ('[retention]\nidempotency = "0h"', ["[retention]", '"idempotency"']),
     ('[proof]\nseal = "spool"', ["[proof]", 'seal = "spool" is not available in this version']),

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,15 +14,21 @@ from tests.scripted_models import FAILS, REFUSES, SUM, USD, World, ask, model, p
 
 from prysm.core.account import account
 from prysm.core.model import Price
+from prysm.core.plan import STRATEGIES
 from prysm.errors import BudgetExceeded, InvalidRequest, PrysmError
+from prysm.planner import budget
 from prysm.planner.pool import MIN_OUTPUT_TOKENS
-from prysm.planner.table import AVAILABLE
 from prysm.providers.sandbox import SandboxProfile
+from prysm.strategies import blender, decompose_and_route, judge, subtasks
 
 if TYPE_CHECKING:
     from prysm.core.model import Model
     from prysm.core.plan import ChatRequest, Plan
 
+LIST = "For a class of ten:\n1. Write a haiku about the sea.\n2. What is 17 * 23?\n3. Translate 'sea' into French."
+SIX_PARTS = orjson.dumps(
+    {"subtasks": [{"task": f"{word} the sea", "needs": list(range(i))} for i, word in enumerate("abcdef")]}
+).decode()
 DEAR = Price(USD, 10 * USD)
 LONG = says("The sea is wide and deep. " * 400 + "Final answer: 391")
 
@@ -76,7 +83,7 @@ def test_an_output_cap_the_caller_set_is_never_lowered() -> None:
     assert (kept.max_tokens, kept.samples, kept.degraded) == (1_000, 4, ("narrowed_to_budget",))
 
 
-@pytest.mark.parametrize("strategy", AVAILABLE)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_below_the_smallest_plan_the_request_is_refused_with_what_it_would_take(strategy: str) -> None:
     with pytest.raises(
         BudgetExceeded, match=r"may cost up to \$0\.0\d+, over max_cost_usd = \$0\.000001"
@@ -140,6 +147,9 @@ scripts = st.sampled_from(
         SandboxProfile(fails_with="truncated"),
         SandboxProfile(fails_with="auth"),
         SandboxProfile({"default": 0.6}),
+        says("[[A]]"),
+        says("[[C]]"),
+        says(SIX_PARTS),
     )
 )
 
@@ -154,42 +164,74 @@ class Case:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
-    n = draw(st.integers(1, 4))
-    names = [f"m{i}" for i in range(n)]
-    models = [
+def pools(draw: st.DrawFn) -> list[Model]:
+    return [
         model(
-            name,
+            f"m{i}",
             draw(st.sampled_from((0.5, 0.7, 0.75, 0.9))),
             Price(draw(prices), draw(prices), reasoning=draw(prices), cache_write=draw(prices)),
             family=draw(st.sampled_from(("x", "y", "z"))),
             max_output_tokens=draw(st.sampled_from((None, 256, 2_000))),
         )
-        for name in names
+        for i in range(draw(st.integers(1, 4)))
     ]
-    request = ask(
-        draw(st.sampled_from((SUM, "Tell me about the sea. " * 50, "Wie heißt die Hauptstadt von Österreich?"))),
-        max_tokens=draw(st.sampled_from((None, 20, 700, 10_000))),
-        max_cost_nano=draw(st.one_of(st.none(), st.integers(0, 10**6), st.integers(0, USD))),
-        seed=draw(st.integers(0, 3)),
-        **draw(
-            st.one_of(
-                st.just({}),
-                st.fixed_dictionaries({"pinned": st.sampled_from(names)}),
-                st.fixed_dictionaries({"policy": st.sampled_from(("efficiency", "balanced", "depth"))}),
-                st.fixed_dictionaries({"strategy": st.sampled_from(AVAILABLE), "k": st.integers(1, 4)}),
-                st.fixed_dictionaries({"strategy": st.sampled_from(AVAILABLE), "models": st.just(tuple(names))}),
-            )
-        ),
-        fallback=draw(st.sampled_from(((), (names[-1],)))),
-        aggregator=draw(st.sampled_from((None, names[0]))),
+
+
+def ways_to_ask(names: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
+    """One model, named or not, or a policy's choice."""
+    return st.one_of(
+        st.just({}),
+        st.fixed_dictionaries({"pinned": st.sampled_from(names)}),
+        st.fixed_dictionaries({"policy": st.sampled_from(("efficiency", "balanced", "depth"))}),
     )
-    return Case(models, draw(st.lists(scripts, min_size=n, max_size=n)), request)
 
 
-@settings(max_examples=300, deadline=None)
+def widths(names: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
+    """What a caller may say about a strategy."""
+    return st.fixed_dictionaries(
+        {
+            "k": st.sampled_from((None, 1, 2, 4)),
+            "models": st.sampled_from(((), names)),
+            "judge": st.sampled_from((None, names[-1])),
+            "rounds": st.sampled_from((None, 1, 3)),
+            "layers": st.sampled_from((None, 2, 3)),
+        }
+    )
+
+
+@st.composite
+def cases(draw: st.DrawFn, strategy: str | None = None) -> Case:
+    models = draw(pools())
+    names = tuple(m.id for m in models)
+    asked = draw(ways_to_ask(names)) if strategy is None else {"strategy": strategy} | draw(widths(names))
+    request = ask(
+        draw(st.sampled_from((SUM, LIST, "Tell me about the sea. " * 50, "Wie heißt die Hauptstadt Österreichs?"))),
+        max_tokens=draw(st.sampled_from((None, 20, 700, 10_000))),
+        max_cost_nano=draw(st.one_of(st.none(), st.integers(0, 10**6), st.integers(0, 10 * USD))),
+        seed=draw(st.integers(0, 3)),
+        fallback=draw(st.sampled_from(((), names[-1:]))),
+        aggregator=draw(st.sampled_from((None, names[0]))),
+        **asked,
+    )
+    return Case(models, draw(st.lists(scripts, min_size=len(names), max_size=len(names))), request)
+
+
+@settings(max_examples=100, deadline=None)
 @given(cases(), st.sampled_from(("math", "chat")), st.sampled_from(("trivial", "normal", "hard")))
 def test_no_run_costs_more_than_was_said_or_allowed(case: Case, task: str, difficulty: str) -> None:
+    never_over(case, task, difficulty)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_no_strategy_makes_more_calls_or_costs_more_than_was_said_or_allowed(
+    strategy: str, data: st.DataObject
+) -> None:
+    never_over(data.draw(cases(strategy)), data.draw(st.sampled_from(("math", "chat"))))
+
+
+def never_over(case: Case, task: str, difficulty: str = "normal") -> None:
     world = World(dict(zip([m.id for m in case.models], case.scripts, strict=True)), case.models)
     try:
         run = world.prepare(case.request, profile(task, difficulty))
@@ -214,15 +256,95 @@ async def attempt(world: World, run: Any) -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.sampled_from(AVAILABLE), st.integers(256, 2_000), st.sampled_from((SUM, "¿Cuánto es 2 + 2?")))
+@given(st.sampled_from(STRATEGIES), st.integers(256, 2_000), st.sampled_from((SUM, "¿Cuánto es 2 + 2?")))
 def test_a_plan_that_fits_its_ceiling_to_the_cent_runs_whole(strategy: str, cap: int, prompt: str) -> None:
     free = pool("a", "b").plan(ask(prompt, strategy=strategy, max_tokens=cap))
     world = World({"a": LONG, "b": says("x" * 99_000)}, [model("a", price=DEAR), model("b", price=DEAR)])
-    run = world.prepare(ask(prompt, strategy=strategy, max_tokens=cap, max_cost_nano=free.estimate.cost_max_nano))
-    asyncio.run(attempt(world, run))
-    assert run.degraded == []
+    ceilings = (None, free.estimate.cost_max_nano)
+    runs = [world.prepare(ask(prompt, strategy=strategy, max_tokens=cap, max_cost_nano=most)) for most in ceilings]
+    for run in runs:
+        asyncio.run(attempt(world, run))
+    unbounded, bounded = runs
+    assert bounded.degraded == unbounded.degraded
+    assert [stage.kind for stage in bounded.stages] == [stage.kind for stage in unbounded.stages]
 
 
 def test_no_plan_may_cost_more_than_its_ceiling_stand_ins_included() -> None:
     bounded = plan(pool("a", "b", "c"), max_cost_nano=5_000_000)
     assert (len(bounded.fallbacks), bounded.estimate.cost_max_nano) == (2, 5_000_000)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "more", "calls"),
+    [
+        ("self_consistency", {"samples": 4}, 4),
+        ("cascade", {}, 3),
+        ("ensemble_moa", {"k": 3}, 3 + 1 + 1),  # proposals, a merge, and who merges when that fails
+        ("ensemble_moa", {"k": 3, "layers": 3}, 9 + 1 + 1),
+        ("blender", {"k": 3}, 3 + 6 + 1 + 2),  # proposals, pairs in both orders, a fusion, the check in both orders
+        ("debate", {"k": 3}, 6),
+        ("debate", {"k": 3, "rounds": 4, "judge": "a"}, 12 + 2),  # two to settle a tie
+        (
+            "decompose_and_route",
+            {},
+            2 + 6 + 2 + 2 * 6,
+        ),  # plan, parts, synthesis, a repair of each; two stand-ins a part
+    ],
+)
+def test_a_plan_says_how_many_calls_it_may_make(strategy: str, more: dict[str, Any], calls: int) -> None:
+    assert plan(pool("a", "b", "c"), strategy=strategy, **more).estimate.calls_max == calls
+
+
+@pytest.mark.parametrize(
+    ("strategy", "more", "left"),
+    [
+        ("self_consistency", {"samples": 8}, (1, 2, 1, 1)),
+        ("cascade", {}, (1, 1, 1, 1)),
+        ("ensemble_moa", {"k": 3, "layers": 3}, (2, 1, 1, 1)),
+        ("blender", {"k": 3}, (2, 1, 1, 1)),
+        ("debate", {"k": 3, "rounds": 4}, (2, 1, 1, 1)),
+    ],
+)
+def test_each_strategy_narrows_to_its_smallest_plan_before_it_is_refused(
+    strategy: str, more: dict[str, Any], left: tuple[int, ...]
+) -> None:
+    world = pool("a", "b", "c")
+    asked: dict[str, Any] = {"strategy": strategy, "max_tokens": 500, **more}
+    low, high = 0, plan(world, **asked).estimate.cost_max_nano or 0
+    while low < high:  # the least ceiling that is not refused
+        middle = (low + high) // 2
+        try:
+            plan(world, max_cost_nano=middle, **asked)
+            high = middle
+        except BudgetExceeded:
+            low = middle + 1
+    least = plan(world, max_cost_nano=low, **asked)
+    assert (len(least.models), least.samples, least.rounds, least.layers) == left
+    assert least.degraded == ("narrowed_to_budget",)
+
+
+def test_fewer_rounds_and_layers_go_before_fewer_models() -> None:
+    for strategy, more in (("debate", {"rounds": 3}), ("ensemble_moa", {"layers": 3})):
+        asked: dict[str, Any] = {"strategy": strategy, "k": 3, "max_tokens": 500, **more}
+        whole = plan(pool("a", "b", "c"), **asked)
+        narrow = plan(pool("a", "b", "c"), max_cost_nano=(whole.estimate.cost_max_nano or 0) // 2, **asked)
+        assert len(narrow.models) == 3
+        assert (narrow.rounds, narrow.layers) < (whole.rounds, whole.layers)
+
+
+def test_a_narrowed_decomposition_lets_the_best_of_what_is_left_put_it_together() -> None:
+    cheap, dear = model("cheap", 0.6, Price(USD // 10, USD // 10)), model("dear", 0.9, Price(50 * USD, 90 * USD))
+    world = World({"cheap": LONG, "dear": LONG}, [cheap, dear])
+    asked: dict[str, Any] = {"strategy": "decompose_and_route", "max_tokens": 500}
+    assert plan(world, **asked).aggregator is dear
+    narrow = plan(world, max_cost_nano=USD // 50, **asked)
+    assert (narrow.models, narrow.aggregator) == ((cheap,), None)
+    with pytest.raises(BudgetExceeded):
+        plan(world, max_cost_nano=USD // 50, aggregator="dear", **asked)
+
+
+def test_the_planner_and_the_strategies_count_the_same() -> None:
+    assert budget.PARTS_AT_MOST == subtasks.MAX_PARTS
+    assert budget.TRIES_A_PART == decompose_and_route.TRIES
+    assert budget.FUSED_AT_MOST == blender.TOP
+    assert budget.BOTH_ORDERS == judge.BOTH_ORDERS

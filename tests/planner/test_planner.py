@@ -174,7 +174,7 @@ def test_the_only_model_of_a_pool_votes_with_itself_instead_of_climbing() -> Non
     assert "Mid is the only model, so it is asked 3 times" in plan.reason
 
 
-@pytest.mark.parametrize("strategy", ["cascade", "ensemble_moa"])
+@pytest.mark.parametrize("strategy", ["cascade", "ensemble_moa", "blender", "debate"])
 def test_a_model_named_alone_answers_alone(strategy: str) -> None:
     plan = world(MID, STRONG).plan(ask(strategy=strategy, models=("mid",)))
     assert (plan.strategy, plan.models, plan.samples) == ("single", (MID,), 1)
@@ -203,6 +203,46 @@ def test_the_aggregator_is_the_callers_where_they_named_one() -> None:
         assert pool.plan(ask(strategy="ensemble_moa", aggregator="mid", models=named)).aggregator == MID
 
 
+@pytest.mark.parametrize(("strategy", "judge"), [("blender", "mid"), ("debate", "mid"), ("ensemble_moa", None)])
+def test_the_judge_is_the_callers_where_a_strategy_has_one(strategy: str, judge: str | None) -> None:
+    plan = world(SMALL, MID, STRONG).plan(ask(strategy=strategy, judge="mid", models=("small", "strong")))
+    assert (plan.judge.id if plan.judge else None) == judge
+
+
+def test_a_judge_without_its_key_is_told_apart_from_a_model() -> None:
+    with pytest.raises(NoProviderAvailable) as caught:
+        keyless().plan(ask(strategy="blender", judge="asleep"), profile())
+    assert caught.value.param == "judge_model"
+
+
+def test_the_blender_fuses_by_the_strongest_and_judges_by_one_that_proposed_nothing() -> None:
+    near, nearer = model("near", 0.86), model("nearer", 0.88)
+    plan = world(SMALL, near, nearer, STRONG).plan(ask(strategy="blender", k=2), profile("chat"))
+    assert plan.aggregator == STRONG
+    assert plan.judge is not None
+    assert plan.judge not in (*plan.models, SMALL)
+
+
+def test_a_blender_of_the_whole_pool_judges_by_its_strongest() -> None:
+    near = model("near", 0.86)
+    plan = world(near, STRONG).plan(ask(strategy="blender", k=2), profile("chat"))
+    assert (len(plan.models), plan.judge) == (2, STRONG)
+
+
+@pytest.mark.parametrize("strategy", ["ensemble_moa", "blender", "debate"])
+def test_the_only_model_of_a_pool_makes_up_a_panel_by_itself_and_that_is_said(strategy: str) -> None:
+    plan = world(MID).plan(ask(strategy=strategy, k=3), profile("chat"))
+    assert (plan.strategy, plan.models, plan.degraded) == (strategy, (MID,) * 3, ("single_model_pool",))
+
+
+def test_a_decomposition_routes_over_the_pool_and_puts_together_by_the_strongest() -> None:
+    plan = world(SMALL, MID, STRONG).plan(ask(policy="efficiency"), profile("chat", compound=True))
+    assert (plan.strategy, sorted(names(plan.models))) == ("decompose_and_route", ["mid", "small", "strong"])
+    assert plan.aggregator == STRONG
+    alone = world(MID).plan(ask(strategy="decompose_and_route"), profile("chat"))
+    assert (alone.models, alone.degraded) == ((MID,), ("single_model_pool",))
+
+
 def test_self_consistency_reads_k_as_samples_when_samples_is_absent() -> None:
     def samples(**more: Any) -> int:
         return world(MID).plan(ask(strategy="self_consistency", **more)).samples
@@ -218,6 +258,22 @@ def test_time_is_the_longest_of_parallel_calls_and_the_sum_of_serial_ones() -> N
     ensemble = pool.plan(ask(strategy="ensemble_moa", aggregator="quick", models=both))
     assert ensemble.estimate.latency_ms_expected == 1_000
     assert world(MID).plan(ask()).estimate.latency_ms_expected is None
+
+
+@pytest.mark.parametrize(
+    ("strategy", "more", "due"),
+    [
+        ("blender", {"judge": "quick", "aggregator": "quick"}, 900 + 100 + 100 + 100),
+        ("debate", {"rounds": 3}, 3 * 900),
+        ("ensemble_moa", {"layers": 2, "aggregator": "quick"}, 2 * 900 + 100),
+        ("decompose_and_route", {"aggregator": "quick"}, 100 + 900 + 100),
+        ("self_consistency", {}, 100),
+    ],
+)
+def test_time_is_that_of_the_critical_path(strategy: str, more: dict[str, Any], due: int) -> None:
+    pool = world(model("quick", latency_ms=100), model("slow", latency_ms=900))
+    plan = pool.plan(ask(strategy=strategy, models=("quick", "slow"), **more))
+    assert plan.estimate.latency_ms_expected == due
 
 
 def test_two_stand_ins_are_enough() -> None:

@@ -1,4 +1,4 @@
-"""Which strategy a policy and a prompt call for, row by row, and what stands in for one that cannot be run yet."""
+"""Which strategy a policy and a prompt call for, row by row."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from tests.scripted_models import POLICIES, World, ask, profile, says
 
 from prysm.core.model import TASKS
 from prysm.core.plan import STRATEGIES, Policy
-from prysm.errors import InvalidRequest, UnsupportedParameter
-from prysm.planner.table import AVAILABLE, auto_strategy
+from prysm.errors import InvalidRequest
+from prysm.planner.table import auto_strategy
 
 POOL = World({"one": says("1"), "two": says("2"), "three": says("3")})
 ROWS = [
@@ -23,13 +23,16 @@ ROWS = [
     ("depth", "hard", "ensemble_moa"),
 ]
 DEBATED = ("reasoning", "math", "analysis")
-CELLS = [(policy, level, task, due) for policy, level, due in ROWS for task in TASKS]
+CELLS = [
+    (policy, level, task, "debate" if policy == "depth" and task in DEBATED else due)
+    for policy, level, due in ROWS
+    for task in TASKS
+]
 
 
 @pytest.mark.parametrize(("policy", "difficulty", "task", "due"), CELLS)
 def test_the_table_decides(policy: str, difficulty: str, task: str, due: str) -> None:
-    wanted = "debate" if policy == "depth" and task in DEBATED else due
-    assert auto_strategy(POLICIES[policy], profile(task, difficulty))[0] == wanted
+    assert auto_strategy(POLICIES[policy], profile(task, difficulty))[0] == due
 
 
 @pytest.mark.parametrize(("policy", "difficulty", "task", "_due"), CELLS)
@@ -44,39 +47,18 @@ def test_twenty_words_make_a_hard_prompt_worth_an_ensemble(words: int, due: str)
 
 
 @pytest.mark.parametrize(("policy", "difficulty", "task", "due"), CELLS)
-def test_a_plan_runs_the_due_strategy_or_says_what_stands_in(
-    policy: str, difficulty: str, task: str, due: str
-) -> None:
-    plan = POOL.plan(ask(policy=policy), profile(task, difficulty))
-    debate = policy == "depth" and task in DEBATED
-    assert plan.strategy == due
-    assert plan.degraded == (("strategy_replaced:debate",) if debate else ())
-    assert ("debate was due" in plan.reason) == debate
+@pytest.mark.parametrize("compound", [False, True])
+def test_a_plan_runs_what_the_table_says(policy: str, difficulty: str, task: str, due: str, compound: bool) -> None:
+    plan = POOL.plan(ask(policy=policy), profile(task, difficulty, compound=compound))
+    assert plan.strategy == ("decompose_and_route" if compound else due)
+    assert (plan.degraded, plan.forced) == ((), False)
     assert plan.reason.startswith(f"Policy {policy}, ")
-    assert not plan.forced
 
 
-@pytest.mark.parametrize(("policy", "difficulty", "task", "due"), CELLS)
-def test_a_compound_prompt_is_planned_as_one_task_and_that_is_said(
-    policy: str, difficulty: str, task: str, due: str
-) -> None:
-    plan = POOL.plan(ask(policy=policy), profile(task, difficulty, compound=True))
-    assert plan.strategy == due
-    assert plan.degraded == ("strategy_replaced:decompose_and_route",)
-    assert "decompose_and_route was due and is not available" in plan.reason
-
-
-@pytest.mark.parametrize("strategy", AVAILABLE)
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_a_strategy_asked_for_by_name_is_forced(strategy: str) -> None:
     plan = POOL.plan(ask(strategy=strategy), profile("chat", "trivial"))
     assert (plan.strategy, plan.forced, plan.degraded) == (strategy, True, ())
-
-
-@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name not in AVAILABLE])
-def test_a_strategy_that_cannot_be_run_is_refused_not_faked(strategy: str) -> None:
-    with pytest.raises(UnsupportedParameter, match=f"'{strategy}' is not available.*single") as caught:
-        POOL.plan(ask(strategy=strategy))
-    assert caught.value.param == "strategy"
 
 
 def test_an_unknown_policy_is_refused_with_the_known_ones() -> None:

@@ -200,7 +200,7 @@ async def test_the_queue_is_bounded(database: Database, monkeypatch: pytest.Monk
 
 
 async def test_a_database_without_our_tables_is_refused_at_the_start(sql: Sql, database_url: str) -> None:
-    await sql("DROP TABLE stage, receipt")
+    await sql("DROP TABLE feedback, stage, receipt")
     with pytest.raises(ConfigError, match="not migrated"):
         await Database.open(database_url)
 

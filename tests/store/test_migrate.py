@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 TABLES = "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'"
-OURS = "alembic_version receipt stage"
+OURS = "alembic_version feedback receipt stage"
 
 
 @pytest.fixture
 async def empty_url(sql: Sql, database_url: str) -> str:
-    await sql("DROP TABLE stage, receipt, alembic_version")
+    await sql("DROP TABLE feedback, stage, receipt, alembic_version")
     await sql("DROP FUNCTION refuse_update")
     return database_url
 
@@ -70,6 +70,22 @@ async def test_an_update_of_a_receipt_is_refused_by_the_database(sql: Sql) -> No
     for table in ("receipt", "stage"):
         with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
             await sql(f"UPDATE {table} SET request_id = gen_random_uuid()")  # noqa: S608  a constant
+
+
+async def test_a_database_of_the_first_release_is_brought_up_with_its_receipts(sql: Sql, database_url: str) -> None:
+    await sql("INSERT INTO receipt (request_id, payload, proof_hash) VALUES (gen_random_uuid(), '{}', '')")
+    await sql("DROP TABLE feedback")
+    await sql("UPDATE alembic_version SET version_num = '0001'")
+    await asyncio.to_thread(migrate, database_url)
+    assert await sql(TABLES) == OURS
+    assert await sql("SELECT count(*) FROM receipt") == 1
+
+
+@pytest.mark.parametrize("score", ["-0.001", "1.001", "NULL", "'NaN'"])
+async def test_a_score_outside_of_0_to_1_is_refused_by_the_database(sql: Sql, score: str) -> None:
+    await sql("INSERT INTO receipt (request_id, payload, proof_hash) VALUES (gen_random_uuid(), '{}', '')")
+    with pytest.raises(asyncpg.PostgresError):
+        await sql(f"INSERT INTO feedback (request_id, score) SELECT request_id, {score} FROM receipt")  # noqa: S608  a constant
 
 
 def test_no_migration_goes_backwards_and_there_is_one_head() -> None:

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from tests.scripted_models import FAILS, OPEN, SUM, World, ask, model, profile, says
+from tests.scripted_models import FAILS, OPEN, SUM, World, ask, by_kind, kind_of, model, profile, says, shown
 
 from prysm.core.chat import TextDelta
 from prysm.core.events import Delta
@@ -157,3 +157,50 @@ async def test_the_order_of_the_proposals_is_a_matter_of_the_seed() -> None:
     orders = [await order(seed) for seed in range(6)]
     assert len(set(orders)) > 1
     assert orders == [await order(seed) for seed in range(6)]
+
+
+def layered(*later: Any, first: tuple[str, ...] = SEAS) -> World:
+    """Three proposers whose answers after the first layer, then the merge, come one by one."""
+    replies = iter(later)
+    return World.told(by_kind(dict(zip("abc", first, strict=True)), aggregate=lambda _: next(replies)), *"abc")
+
+
+async def test_a_second_layer_answers_again_having_read_the_first() -> None:
+    world = layered("one", "two", "three", "merged")
+    verdict, run = await world.perform(merge(layers=2), profile("chat"))
+    assert kinds(world, run) == ["propose"] * 6 + ["vote", "aggregate"]
+    assert verdict.candidate.text == "merged"
+    assert [call.model.id for call in world.provider.calls[3:6]] == ["a", "b", "c"]
+    assert all(sorted(shown(call)) == sorted(SEAS) for call in world.provider.calls[3:6])
+    assert sorted(shown(world.provider.calls[6])) == ["one", "three", "two"]
+    assert {tuple(sorted(stage.parents)) for stage in run.stages[3:6]} == {(0, 1, 2)}
+
+
+async def test_a_layer_shows_its_answers_in_an_order_that_the_trace_keeps() -> None:
+    world = layered("one", "two", "three", "merged")
+    _, run = await world.perform(merge(layers=2, seed=3), profile("chat"))
+    read = [next(s for s in run.stages if s.i == i).completion for i in run.stages[3].parents]
+    assert [done.text for done in read if done] == shown(world.provider.calls[3])
+
+
+async def test_every_layer_is_asked_for_a_comparable_last_line() -> None:
+    sums = ("Final answer: 391", "Final answer: 401", "Final answer: 381")
+    world = layered("Final answer: 1", "Final answer: 2", "Final answer: 3", "x", first=sums)
+    await world.perform(merge(SUM, layers=2))
+    assert all("Final answer: <answer>" in call.messages[-1].content for call in world.provider.calls[:6])
+
+
+async def test_layers_end_as_soon_as_a_closed_question_is_unanimous() -> None:
+    sums = ("Final answer: 391", "Final answer: 401", "Final answer: 381")
+    world = layered(*["Final answer: 391"] * 3, first=sums)
+    verdict, run = await world.perform(merge(SUM, layers=3))
+    assert kinds(world, run) == ["propose"] * 6 + ["vote"]
+    assert verdict.candidate.text == "Final answer: 391"
+
+
+async def test_a_layer_that_fails_leaves_the_one_before_it_standing_and_that_is_said() -> None:
+    world = layered(FAILS, FAILS, FAILS, "merged")
+    verdict, run = await world.perform(merge(layers=2), profile("chat"))
+    assert (verdict.candidate.text, run.degraded) == ("merged", ["layer_failed"])
+    assert sorted(shown(world.provider.calls[-1])) == sorted(SEAS)
+    assert kind_of(world.provider.calls[-1]) == "aggregate"

@@ -6,34 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.scripted_models import FAILS, SUM, Watched, World, ask, says
+from tests.scripted_models import FAILS, SUM, Told, World, ask, says
 
 from prysm.providers.sandbox import SandboxProfile
 from prysm.strategies.run import SAMPLING_TEMPERATURE
 from prysm.strategies.self_consistency import is_settled
 
 if TYPE_CHECKING:
-    from prysm.core.chat import Completion, ModelCall
     from prysm.core.plan import ChatRequest
-
-
-class Scripted(Watched):
-    """Says the next of these answers, sample by sample; None fails."""
-
-    def __init__(self, *answers: str | None) -> None:
-        super().__init__({})
-        self._script = answers
-
-    async def complete(self, call: ModelCall) -> Completion:
-        """Say this sample's line."""
-        answer = self._script[call.sample]
-        self._profiles = {"a": FAILS if answer is None else says(answer)}
-        return await super().complete(call)
 
 
 def sampled(*answers: str | None) -> World:
     world = World({"a": SandboxProfile()})
-    world.provider = Scripted(*answers)
+    world.provider = Told(lambda call: answers[call.sample] or FAILS)
     return world
 
 

@@ -6,16 +6,19 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.scripted_models import FAILS, OPEN, World, ask, profile, says
+from tests.scripted_models import FAILS, OPEN, POLICIES, REFUSES, World, ask, profile, says
 
 from prysm.core.chat import Completion, TextDelta
 from prysm.core.events import Delta
+from prysm.core.plan import Policy
 from prysm.errors import AllModelsFailed, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from prysm.core.chat import ModelCall
+    from prysm.core.plan import ChatRequest
+    from prysm.providers.sandbox import SandboxProfile
 
 TEXT = "The sea is salt."
 
@@ -109,3 +112,69 @@ async def test_the_prompt_of_a_single_answer_is_the_callers_own() -> None:
     world, request = World({"a": says("391")}), ask()
     await world.perform(request)
     assert world.provider.calls[0].messages == request.messages
+
+
+def floored(*scripts: SandboxProfile, confidence: float | None = None, ms: int | None = None) -> World:
+    floor = Policy("balanced", 0.72, 2, min_confidence=confidence, max_latency_ms=ms)
+    padded = (*scripts, *(says(TEXT),) * (3 - len(scripts)))
+    return World(dict(zip("abc", padded, strict=True)), policies={**POLICIES, "balanced": floor})
+
+
+def chain(**more: bool) -> ChatRequest:
+    return ask(OPEN, pinned="a", fallback=("b", "c"), **more)
+
+
+async def test_an_answer_below_the_floor_falls_back_as_an_error_does() -> None:
+    world = floored(REFUSES, says(TEXT), says("later"), confidence=0.4)
+    verdict, run = await world.perform(chain(), profile("chat"))
+    assert (verdict.candidate.text, run.degraded) == (TEXT, ["below_floor", "fallback"])
+    assert [call.model.id for call in world.provider.calls] == ["a", "b"]
+
+
+async def test_without_a_floor_the_first_answer_is_the_answer() -> None:
+    world = floored(REFUSES, says(TEXT))
+    _, run = await world.perform(chain(), profile("chat"))
+    assert (len(world.provider.calls), run.degraded) == (1, [])
+
+
+async def test_when_all_are_below_the_floor_the_best_of_them_is_returned_and_that_is_said() -> None:
+    world = floored(says(TEXT), REFUSES, FAILS, confidence=0.99)
+    verdict, run = await world.perform(chain(), profile("chat"))
+    assert (verdict.candidate.text, len(world.provider.calls)) == (TEXT, 3)
+    assert run.degraded == ["below_floor", "fallback"]
+
+
+async def test_a_lone_target_below_the_floor_is_returned_and_that_is_said() -> None:
+    world = floored(REFUSES, confidence=0.4)
+    verdict, run = await world.perform(ask(OPEN, pinned="a"), profile("chat"))
+    assert (verdict.score.confidence, run.degraded) == (0.15, ["below_floor"])
+
+
+async def test_a_model_slower_than_the_floor_is_given_up_for_the_next() -> None:
+    world = floored(says("too late", 500), says(TEXT), ms=50)
+    verdict, run = await world.perform(chain(), profile("chat"))
+    assert (verdict.candidate.text, run.degraded) == (TEXT, ["below_floor", "fallback"])
+    assert [(stage.status, stage.error) for stage in run.stages] == [("cancelled", "cancelled"), ("ok", None)]
+    assert world.provider.open == 0
+
+
+async def test_the_last_target_may_take_its_time() -> None:
+    world = floored(says("too late", 500), says("slow too", 500), says(TEXT, 100), ms=50)
+    verdict, _ = await world.perform(chain(), profile("chat"))
+    assert verdict.candidate.text == TEXT
+
+
+async def test_an_answer_that_was_shown_as_it_was_written_stands_below_the_floor_too() -> None:
+    world = floored(REFUSES, says(TEXT), confidence=0.4, ms=1)
+    _, run = await world.perform(chain(stream=True), profile("chat"))
+    assert (len(world.provider.calls), run.degraded, run.streamed) == (1, ["below_floor"], True)
+
+
+async def test_a_caller_who_leaves_while_the_floor_runs_cancels_the_call() -> None:
+    world = floored(says("too late", 500), says(TEXT), ms=400)
+    work = asyncio.create_task(world.carry_out(world.prepare(chain(), profile("chat"))))
+    await asyncio.sleep(0.02)
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert (len(world.provider.calls), world.provider.open) == (1, 0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from decimal import Decimal  # noqa: TC003 - pydantic reads it at run time
+import re
+from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, TypeVar
 
@@ -20,44 +21,42 @@ MAX_MESSAGES = 2048
 MAX_MODELS = 8
 STRATEGY_ALIASES: Mapping[str, StrategyName] = MappingProxyType({"rank_fuse": "blender"})
 
-LATER = frozenset(
+LATER: Mapping[str, tuple[object, ...]] = MappingProxyType(
     {
-        "audio",
-        "brain_config",
-        "cache",
-        "compliance",
-        "consensus",
-        "consensus_threshold",
-        "function_call",
-        "functions",
-        "judge_model",
-        "layers",
-        "logit_bias",
-        "logprobs",
-        "modalities",
-        "moderation",
-        "parallel_tool_calls",
-        "prediction",
-        "prompt_cache_key",
-        "prompt_cache_options",
-        "prompt_cache_retention",
-        "reasoning_effort",
-        "response_format",
-        "rounds",
-        "safety_identifier",
-        "service_tier",
-        "store",
-        "tool_choice",
-        "tools",
-        "top_logprobs",
-        "verbosity",
-        "web_search_options",
+        "audio": (),
+        "brain_config": (),
+        "cache": (),
+        "compliance": (),
+        "consensus": ("majority",),
+        "consensus_threshold": (),
+        "function_call": (),
+        "functions": (),
+        "logit_bias": (),
+        "logprobs": (),
+        "modalities": (),
+        "moderation": (),
+        "parallel_tool_calls": (True,),
+        "prediction": (),
+        "prompt_cache_key": (),
+        "prompt_cache_options": (),
+        "prompt_cache_retention": (),
+        "reasoning_effort": (),
+        "response_format": ({"type": "text"},),
+        "safety_identifier": (),
+        "service_tier": ("auto", "default"),
+        "store": (),
+        "tool_choice": ("auto", "none"),
+        "tools": (),
+        "top_logprobs": (),
+        "verbosity": ("medium",),
+        "web_search_options": (),
     }
 )
-"""Fields of OpenAI's API and of ours that this version cannot honour."""
+"""Fields of OpenAI's API and of ours that this version cannot honour, with the values that ask for nothing."""
 
+ModelName: TypeAlias = Annotated[str, Field(min_length=1, max_length=256)]
 Names: TypeAlias = Annotated[list[Annotated[str, Field(max_length=256)]], Field(max_length=MAX_MODELS)]
-StopWord: TypeAlias = Annotated[str, Field(max_length=1000)]
+StopWord: TypeAlias = Annotated[str, Field(min_length=1, max_length=1000)]
 Body = TypeVar("Body", bound=BaseModel)
 
 
@@ -77,7 +76,6 @@ class ChatMessage(BaseModel):
 
     role: Literal["system", "developer", "user", "assistant"]
     content: str | list[TextPart]
-    name: str | None = Field(default=None, exclude=True)
 
     def message(self) -> Message:
         """The turn in our vocabulary."""
@@ -113,10 +111,13 @@ class _Shared(BaseModel):
     user: str | None = None
     k: Annotated[int, Field(ge=1, le=8)] | None = None
     samples: Annotated[int, Field(ge=2, le=40)] | None = None
+    rounds: Annotated[int, Field(ge=1, le=4)] | None = None
+    layers: Annotated[int, Field(ge=1, le=3)] | None = None
+    judge_model: ModelName | None = None
     models: Names | None = None
-    aggregator: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    aggregator: ModelName | None = None
     fallback: Names | None = None
-    max_cost_usd: Annotated[Decimal, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None = None
+    max_cost_usd: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None = None
     deadline_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] | None = None
     retention: Literal["zero"] | None = None
     prysm_events: bool | None = None
@@ -138,7 +139,7 @@ class _Shared(BaseModel):
     def refuse_extras(self) -> None:
         """Refuse unknown fields, and later ones unless they are null, false or empty, naming them."""
         extra = (self.model_extra or {}).items()
-        asked = [name for name, value in extra if name not in LATER or not _asks_nothing(value)]
+        asked = [name for name, value in extra if name not in LATER or not _asks_nothing(name, value)]
         if asked:
             listed = ", ".join(f"'{name[:64]}'" for name in asked[:8])
             raise UnsupportedParameter(
@@ -154,10 +155,15 @@ class _Shared(BaseModel):
             sampling=self.sampling(),
             k=self.k,
             samples=self.samples,
+            rounds=self.rounds,
+            layers=self.layers,
+            judge=self.judge_model,
             models=tuple(self.models or ()),
             aggregator=self.aggregator,
             fallback=tuple(self.fallback or ()),
-            max_cost_nano=None if self.max_cost_usd is None else int(self.max_cost_usd * NANO_PER_USD),
+            max_cost_nano=None
+            if self.max_cost_usd is None
+            else int(Decimal(repr(self.max_cost_usd)) * NANO_PER_USD),
             deadline_s=self.deadline_s,
             stream=bool(self.stream),
             retention_zero=self.retention == "zero",
@@ -203,6 +209,7 @@ class RouteBody(BaseModel):
     prompt: Annotated[str, Field(min_length=1)] | None = None
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=MAX_MESSAGES)] | None = None
     routing_mode: RoutingMode = "balanced"
+    brain_config: Annotated[dict[str, object], Field(max_length=0)] | None = None
 
     def chat_request(self) -> ChatRequest:
         """The request routing would see."""
@@ -210,22 +217,30 @@ class RouteBody(BaseModel):
         return ChatRequest(messages=messages, routing_mode=self.routing_mode)
 
 
-def _asks_nothing(value: object) -> bool:
-    return value is False or value in (None, [], {}, "")
+def _asks_nothing(name: str, value: object) -> bool:
+    return value is False or value in (None, [], {}, "") or value in LATER[name]
 
 
 def read(kind: type[Body], raw: bytes) -> Body:
-    """Parse a body once; raises `InvalidRequest` naming the first field that is wrong and what is allowed."""
+    """Parse a body once; raises `InvalidRequest` naming the field that is wrong and what is allowed."""
     try:
         return kind.model_validate_json(raw)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        param = _path(first["loc"])
-        if first["type"] == "json_invalid":
-            raise InvalidRequest(f"The body is not valid JSON: {first['msg']}.") from None
-        if first["type"] == "extra_forbidden":
-            raise UnsupportedParameter(f"Unknown or not yet supported: '{param}'.", param=param) from None
-        raise InvalidRequest(f"'{param}': {first['msg']}.", param=param) from None
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+    wrong = max(found, key=lambda detail: (len(detail["loc"]), detail["type"] != "string_type"))
+    param = _path(wrong["loc"])
+    if wrong["type"] == "json_invalid":
+        raise InvalidRequest(f"The body is not valid JSON: {wrong['msg']}.")
+    if not param:
+        raise InvalidRequest("The body must be a JSON object.")
+    if wrong["type"] == "extra_forbidden":
+        raise UnsupportedParameter(f"Unknown or not yet supported: '{param}'.", param=param)
+    if _PART_TYPE.search(param):
+        raise UnsupportedParameter(f"'{param}': only parts of the type 'text' are supported yet.", param=param)
+    raise InvalidRequest(f"'{param}': {wrong['msg']}.", param=param)
+
+
+_PART_TYPE = re.compile(r"\.content\[\d+\]\.type$")
 
 
 def prompt_or_messages(prompt: str | None, messages: list[ChatMessage] | None) -> tuple[Message, ...]:
@@ -258,6 +273,6 @@ def _path(loc: tuple[int | str, ...]) -> str:
             path += f"[{step}]"
         elif not path:
             path = step
-        elif "[" not in step and step not in {"str", "int", "float"}:
+        elif "[" not in step and step not in {"str", "constrained-str"}:
             path += f".{step}"
     return path[:120]

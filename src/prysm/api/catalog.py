@@ -31,7 +31,7 @@ async def models(request: Request) -> dict[str, Any]:
 async def one_model(request: Request, model_id: str) -> dict[str, Any]:
     """One model of the catalog."""
     catalog = services(request).catalog
-    return _item(catalog.get(model_id), catalog)
+    return _item(catalog.prior(model_id), catalog)
 
 
 @router.post("/v1/route", **documented.run(bodies.RouteBody, "The model that would answer."))
@@ -74,6 +74,10 @@ def _item(model: Model, catalog: Catalog) -> dict[str, Any]:
         "context_window": model.context_window,
         "capabilities": sorted(model.capabilities),
         "quality": dict(model.quality),
+        "learnt": {
+            task: {"quality": round(found.quality, 3), "n": found.n}
+            for task, found in catalog.learnt(model.id).items()
+        },
         "live": catalog.is_live(model),
         "simulated": model.simulated,
     }

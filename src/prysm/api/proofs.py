@@ -13,6 +13,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from prysm.api import documented
 from prysm.api.services import services
 from prysm.errors import NotFound
+from prysm.proof.entry import entry
 from prysm.proof.hashing import stage_digest
 from prysm.proof.sealed import Sealed  # noqa: TC001
 from prysm.proof.verify import verify_payload
@@ -32,7 +33,7 @@ async def proof(request: Request, request_id: str) -> dict[str, Any]:
     return {
         "verified": report.ok,
         "request_id": str(sealed.request_id),
-        "entry": _entry(sealed.payload),
+        "entry": entry(sealed.payload),
         "checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in report.checks],
         "proof": {"version": 2, "proof_hash": claimed, "envelope": envelope(sealed.payload), "log": None},
     }
@@ -55,61 +56,29 @@ async def stage(request: Request, request_id: str, i: int) -> dict[str, Any]:
 
 
 async def _sealed(request: Request, request_id: str) -> Sealed:
-    sealed = await services(request).receipts.get(_parsed(request_id))
+    sealed = await services(request).receipts.get(parsed_id(request_id))
     if sealed is None:
-        raise _not_found()
+        raise no_receipt()
     return sealed
 
 
-def _parsed(request_id: str) -> UUID:
+def parsed_id(request_id: str) -> UUID:
+    """The id of a run as callers write it, with or without `prysm-`; raises `NotFound` for what can be none."""
     bare = request_id.removeprefix("prysm-")
     try:
         if len(bare) in _ID_LENGTHS:
             return UUID(bare)
     except ValueError:
         pass
-    raise _not_found()
+    raise no_receipt()
 
 
-def _not_found() -> NotFound:
+def no_receipt() -> NotFound:
+    """The refusal of an id without a receipt."""
     return NotFound(
         "There is no receipt under this id. Use the `request_id` of an answer, with or without `prysm-`.",
         code="proof_not_found",
     )
-
-
-def _entry(payload: bytes) -> dict[str, Any] | None:
-    """The receipt in short, read from the payload itself; None when the payload cannot be read."""
-    try:
-        record = orjson.loads(payload)
-        return _short(record)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
-        return None
-
-
-def _short(record: dict[str, Any]) -> dict[str, Any]:
-    answer, policy, nano = record["answer"] or {}, record["policy"] or {}, record["cost"]["nano_usd"]
-    return {
-        "model": answer.get("model"),
-        "provider": answer.get("provider"),
-        "mode": record["mode"],
-        "strategy": record["strategy"]["name"],
-        "policy": policy.get("id"),
-        "input_tokens": record["usage"]["input_tokens"],
-        "output_tokens": record["usage"]["output_tokens"],
-        "cost_usd": None if nano is None else int(nano) / 1e9,
-        "latency_ms": record["latency_ms"],
-        "timestamp": record["sealed"],
-        "outcome": record["outcome"],
-        "confidence": _number(record["confidence"]),
-        "agreement": _number(record["agreement"]),
-        "simulated": record["simulated"],
-        "degraded": record["degraded"],
-    }
-
-
-def _number(decimal: str | None) -> float | None:
-    return None if decimal is None else float(decimal)
 
 
 def _field(body: bytes, name: str) -> Any:

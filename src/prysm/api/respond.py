@@ -14,7 +14,7 @@ from starlette.responses import Response
 from prysm.api import problems
 from prysm.api.sse import EventStream
 from prysm.core.events import ignore
-from prysm.errors import Overloaded, PrysmError
+from prysm.errors import PrysmError
 from prysm.gateway import CLIENT_GONE
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from prysm.core.events import Emit
     from prysm.core.plan import ChatRequest
     from prysm.gateway import Answer, Gateway
 
@@ -69,7 +68,7 @@ class RunResponse(Response):
             watch.cancel()
 
     async def _json(self, send: Send, request_id: UUID) -> None:
-        answer = await self._run(request_id, ignore)
+        answer = await self._gateway.run(self._request, request_id, ignore)
         body = orjson.dumps(self._shape.render(answer))
         headers = [
             (b"content-type", b"application/json"),
@@ -89,7 +88,7 @@ class RunResponse(Response):
             usage=self._shape.usage,
         )
         try:
-            answer = await self._run(request_id, stream.emit)
+            answer = await self._gateway.run(self._request, request_id, stream.emit)
             await stream.finish(answer, trace=self._shape.trace)
         except PrysmError as error:
             if not stream.started:
@@ -97,17 +96,6 @@ class RunResponse(Response):
             await stream.fail(error)
         finally:
             await stream.close()
-
-    async def _run(self, request_id: UUID, emit: Emit) -> Answer:
-        """The gateway's answer, or an error that says so when the gateway stopped before there was one."""
-        try:
-            return await self._gateway.run(self._request, request_id, emit)
-        except asyncio.CancelledError as error:
-            if CLIENT_GONE in error.args:
-                raise
-            stopped = Overloaded("The gateway was stopped before the answer was complete. Ask again in a moment.")
-            stopped.spent = True
-            raise stopped from None
 
 
 class _Watch:

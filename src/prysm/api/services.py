@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from prysm.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from starlette.requests import Request
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from prysm.gateway import Gateway
     from prysm.proof.sealed import Sealed
     from prysm.registry.catalog import Catalog
+    from prysm.store.feedback import Judged
     from prysm.telemetry import Telemetry
 
 
@@ -30,6 +32,18 @@ class Receipts(Protocol):
         ...
 
 
+class Feedback(Protocol):
+    """Keeps what callers said of their answers."""
+
+    async def put(self, request_id: UUID, score: float) -> bool | None:
+        """Whether it replaced an earlier judgement; None when there is no such run."""
+        ...
+
+    async def outcomes(self, limit: int, after: int | None = None) -> Sequence[Judged]:
+        """The newest judgements, older than `after`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The parts that answer requests."""
@@ -37,6 +51,7 @@ class Services:
     gateway: Gateway
     catalog: Catalog
     receipts: Receipts
+    feedback: Feedback
     telemetry: Telemetry
     body_limit: int
 

@@ -2,58 +2,78 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from prysm.classify.compound import is_compound
-from prysm.classify.difficulty import difficulty, difficulty_score
+from prysm.classify.difficulty import level, surface
 from prysm.classify.features import Features, read
-from prysm.classify.tasks import best_task, task_scores
+from prysm.classify.model import COMPOUND, weights
+from prysm.classify.requests import ENUMERATED
+from prysm.classify.signs import signs
 from prysm.core.plan import Profile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from prysm.core.chat import Message
     from prysm.core.model import Task
 
 __all__ = ["classify"]
 
-SIGN = 2.0
-"""Weight from which a task is named among the signals."""
+FEW_WORDS = 3
+COMPOUND_FROM = 0.25
+"""Log-odds above which a prompt is several tasks in one: precision and recall meet there (docs/classifier.md)."""
+
+_NUMBER = re.compile(r"\d[\d.,]*")
 
 
 def classify(messages: Sequence[Message]) -> Profile:
     """Read the last user message; system prompts count as tokens only.
 
-    Hand-set rules over words and shape: no model, no I/O, bounded time whatever the prompt.
+    A table of fitted weights over words and shape: no I/O after the first call, bounded time whatever the prompt.
     """
     features = read(messages)
-    scores = task_scores(features)
-    task = best_task(scores, features)
-    compound = is_compound(features)
-    score = difficulty_score(features, task, compound=compound)
+    shown = signs(features)
+    reading = weights().read(shown)
+    named = weights().why(shown, reading.task)
+    task = reading.task if named else _unsigned(features, reading.task)
+    compound = reading.compound > COMPOUND_FROM or ENUMERATED in shown
+    numbers = len(_NUMBER.findall(features.lower)) if "0" in shown else 0
+    score = round((surface(features, shown, task, numbers=numbers, compound=compound) + reading.difficulty) / 2)
+    signals = _signals(features, task, named, score, numbers)
+    if compound:
+        signals |= {COMPOUND: True, "compound_signs": " ".join(weights().why(shown, COMPOUND))}
     return Profile(
         task=task,
-        difficulty=difficulty(score, features),
+        difficulty=level(score, features, shown, task),
         difficulty_score=score,
         compound=compound,
         words=features.words,
         prompt_tokens=features.prompt_tokens,
-        signals=_signals(features, scores, score, compound=compound),
+        signals=MappingProxyType(signals),
     )
 
 
+def _unsigned(features: Features, likeliest: Task) -> Task:
+    """The task of a prompt that shows no sign of one: a few words said without asking are chat."""
+    if features.words > FEW_WORDS:
+        return likeliest
+    return "factual" if features.questions else "chat"
+
+
 def _signals(
-    features: Features, scores: Mapping[Task, float], score: int, *, compound: bool
-) -> Mapping[str, bool | int | str]:
-    """Say what fired: every task with a good sign, heaviest first, and the numbers that were not zero."""
-    fired = sorted((task for task in scores if scores[task] >= SIGN), key=scores.__getitem__, reverse=True)
-    signals: dict[str, bool | int | str] = dict.fromkeys(fired, True)
-    if compound:
-        signals["compound"] = True
-    signals |= {"words": features.words, "difficulty": score}
-    for name, count in (("question_marks", features.questions), ("numbers", features.numbers)):
-        if count:
-            signals[name] = count
-    return MappingProxyType(signals)
+    features: Features, task: Task, named: Sequence[str], score: int, numbers: int
+) -> dict[str, bool | int | str]:
+    """Say what was decided and by which signs, and the numbers that were not zero.
+
+    In a sign `_` joins two words, `^` opens the prompt, `0` is a number, `#` marks shape and `@` several requests.
+    """
+    signals: dict[str, bool | int | str] = {task: True, "words": features.words, "difficulty": score}
+    if named:
+        signals["signs"] = " ".join(named)
+    if features.questions:
+        signals["question_marks"] = features.questions
+    if numbers:
+        signals["numbers"] = numbers
+    return signals

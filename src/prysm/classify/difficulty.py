@@ -1,7 +1,8 @@
-"""How hard a prompt looks, 0–100.
+"""How hard a prompt looks, 0–100: the mean of a rule over its surface and of what was fitted to people's levels.
 
-Surface signs only, and they are weak: on 14,042 MMLU prompts word count reaches an APGR of .590 and reasoning words
-.606, where .50 is chance. The score orders prompts; it does not promise that a model will fail.
+Both are weak, each in its own world: the rule orders prompts by the models that miss them within one benchmark, the
+fitted table by the knowledge they ask for (docs/classifier.md has the figures). The score orders prompts; it does not
+promise that a model will fail.
 """
 
 from __future__ import annotations
@@ -10,18 +11,29 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from prysm.classify.cues import CONSTRAINT_WORDS, QUESTION_OPENERS, REASONING_WORDS, REQUEST_OPENERS
+from prysm.classify.words import (
+    AUXILIARIES,
+    CONSTRAINT_WORDS,
+    MODALS,
+    QUESTION_WORDS,
+    REASONING_WORDS,
+    REQUEST_OPENERS,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from prysm.classify.features import Features
     from prysm.core.model import Task
     from prysm.core.plan import Difficulty
 
-TRIVIAL_BELOW = 22
-HARD_FROM = 46
-FEW_WORDS, FEW_WORDS_BELOW = 8, 34
+TRIVIAL_BELOW, HARD_FROM = 34, 47
+"""Between look-ups and school word problems, and between those and competition mathematics; the sets overlap."""
+FEW_WORDS, FEW_WORDS_BELOW = 8, 40
 LOOKUP = 4
 """Base of a plain question for a fact; the same asked as an instruction starts at `_BASE`."""
+SUM = 5
+"""What a sum of a few numbers and signs is set to."""
 
 _BASE: dict[Task, int] = {
     "code": 24,
@@ -34,36 +46,38 @@ _BASE: dict[Task, int] = {
     "factual": 16,
     "chat": 0,
 }
+_ASKING = QUESTION_WORDS | AUXILIARIES | MODALS
+_WORKED_OUT: frozenset[Task] = frozenset(["code", "math", "reasoning", "analysis"])
 _SMALL_SUM = re.compile(r"^\W*(?:what(?:'s| is)|calculate|compute)?\s*[\d\s.,+*/x×÷^()=?-]{3,40}$")
 
 
-def difficulty_score(features: Features, task: Task, *, compound: bool) -> int:
-    """Add up what makes prompts hard; each part has its ceiling, the sum is cut at 100."""
-    if _SMALL_SUM.match(features.lower):
-        return 5
-    words = frozenset(features.cue_words)
-    reasoning, constraints = len(words & REASONING_WORDS), len(words & CONSTRAINT_WORDS)
-    parts = (
-        LOOKUP if task == "factual" and _is_lookup(features) else _BASE[task],
-        min(30.0, 5.5 * math.log2(1 + features.words / 8)),
-        min(24.0, 8.0 * reasoning),
-        min(16.0, 4.0 * constraints),
-        min(8.0, 1.0 * features.numbers),
-        min(6.0, 2.0 * max(0, features.questions - 1)),
-        min(8.0, features.lines / 3),
-        8.0 if compound else 0.0,
+def surface(features: Features, shown: AbstractSet[str], task: Task, *, numbers: int, compound: bool) -> float:
+    """Add up what makes prompts hard, 0–100; each part has its ceiling."""
+    if numbers and _SMALL_SUM.match(features.lower):
+        return SUM
+    return min(
+        100.0,
+        (LOOKUP if task == "factual" and _is_lookup(features) else _BASE[task])
+        + min(30.0, 5.5 * math.log2(1 + features.words / 8))
+        + min(24.0, 8.0 * len(REASONING_WORDS & shown))
+        + min(16.0, 4.0 * len(CONSTRAINT_WORDS & shown))
+        + min(8.0, 1.0 * numbers)
+        + min(6.0, 2.0 * max(0, features.questions - 1))
+        + min(8.0, features.lines / 3)
+        + (8.0 if compound else 0.0),
     )
-    return min(100, round(sum(parts)))
 
 
 def _is_lookup(features: Features) -> bool:
-    asks = features.questions == 1 or not QUESTION_OPENERS.isdisjoint(features.cue_words[:2])
-    return asks and not (features.cue_words and features.cue_words[0] in REQUEST_OPENERS)
+    opening = features.found[:2]
+    asks = features.questions == 1 or not _ASKING.isdisjoint(opening)
+    return asks and not (opening and opening[0] in REQUEST_OPENERS)
 
 
-def difficulty(score: int, features: Features) -> Difficulty:
-    """Cut the score in three. A few words are trivial unless they ask for thought."""
+def level(score: int, features: Features, shown: AbstractSet[str], task: Task) -> Difficulty:
+    """Cut the score in three. What takes steps to work out is trivial only in a few words that ask for no thought."""
     if score >= HARD_FROM:
         return "hard"
-    few = features.words < FEW_WORDS and REASONING_WORDS.isdisjoint(features.cue_words)
-    return "trivial" if score < TRIVIAL_BELOW or (few and score < FEW_WORDS_BELOW) else "normal"
+    if features.words < FEW_WORDS and REASONING_WORDS.isdisjoint(shown):
+        return "trivial" if score < FEW_WORDS_BELOW else "normal"
+    return "trivial" if score < TRIVIAL_BELOW and task not in _WORKED_OUT else "normal"

@@ -24,6 +24,8 @@ COMMANDS = {
     "route": "Show which model would answer, and why.",
     "models": "List the models, or pull the local one.",
     "proof": "Fetch a receipt, or check one.",
+    "feedback": "Say whether an answer was right.",
+    "outcomes": "Show what was said of the answers, or export it.",
 }
 """Name → one line. Command `x` is `prysm.cli.x.x`: a function, or an app with commands of its own."""
 

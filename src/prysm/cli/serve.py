@@ -143,7 +143,8 @@ def _greet(settings: Settings, key: str) -> None:
     header = "$PRYSM_ROOT_KEY" if settings.root_key else f"$(cat '{_short(path)}')"
     _say(f"Prysm listens on {shown}  (documentation: {shown}/docs)")
     _say(f"Live models: {_listed(live) or 'none but the simulated ones'}")
-    _say(f"Simulated, for tests and demos: {_listed(simulated)}")
+    if simulated:
+        _say(f"Simulated, for tests and demos: {_listed(simulated)}")
     _say(f"Root key: {'from PRYSM_ROOT_KEY' if settings.root_key else path}")
     _say("Try:")
     _say(

@@ -80,6 +80,22 @@ class AsyncPrysm:
         """As `Prysm.usage`."""
         return await self._send(wire.usage(by))
 
+    async def feedback(
+        self,
+        request_id: str,
+        *,
+        score: float | None = None,
+        correct: bool | None = None,
+        comment: str | None = None,
+    ) -> Reply:
+        """As `Prysm.feedback`."""
+        said = {"score": score, "correct": correct, "comment": comment}
+        return await self._send(wire.feedback(request_id, said))
+
+    async def outcomes(self, *, limit: int = 1000, after: int | None = None) -> Reply:
+        """As `Prysm.outcomes`."""
+        return await self._send(wire.outcomes(limit, after))
+
     async def proof(self, request_id: str) -> Reply:
         """As `Prysm.proof`."""
         return await self._send(wire.proof(request_id))

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from prysm.client.errors import BadAnswer
+from prysm.proof.entry import entry
 from prysm.proof.verify import Check, Report, verify_payload
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def verify_document(document: Mapping[str, Any], request_id: str | None = None) 
     if payload is None:
         return Report((Check("payload", ok=False, detail="the payload is not base64"),))
     wanted = plain_id(request_id or str(document.get("request_id")))
-    return Report((*verify_payload(payload, claimed, _bodies(document)).checks, _check_run(payload, wanted)))
+    checks = verify_payload(payload, claimed, _bodies(document)).checks
+    return Report((*checks, _check_run(payload, wanted), _check_entry(payload, document)))
 
 
 def plain_id(request_id: str) -> str:
@@ -76,3 +78,11 @@ def _check_run(payload: bytes, wanted: str) -> Check:
     named = str(_record(payload).get("request_id"))
     same = named == wanted
     return Check("request_id", ok=same, detail=named if same else f"of the run {named[:80]!r}, not of {wanted}")
+
+
+def _check_entry(payload: bytes, document: Mapping[str, Any]) -> Check:
+    """What is shown beside the payload must be what the payload says."""
+    if "entry" not in document:
+        return Check("entry", ok=None, detail="the document has no summary")
+    same = document["entry"] == entry(payload)
+    return Check("entry", ok=same, detail="the summary is the payload's own" if same else "the summary is forged")

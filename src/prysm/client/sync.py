@@ -91,6 +91,25 @@ class Prysm:
         """Tell what the calling key has used; `by` groups it: key, model, strategy, task, tag, day."""
         return self._send(wire.usage(by))
 
+    def feedback(
+        self,
+        request_id: str,
+        *,
+        score: float | None = None,
+        correct: bool | None = None,
+        comment: str | None = None,
+    ) -> Reply:
+        """Say how good an answer was: either `score`, 0–1, or `correct`; saying it again replaces it.
+
+        Routing learns from it. The gateway takes a `comment` and does not store it.
+        """
+        said = {"score": score, "correct": correct, "comment": comment}
+        return self._send(wire.feedback(request_id, said))
+
+    def outcomes(self, *, limit: int = 1000, after: int | None = None) -> Reply:
+        """List what was said of answers, newest first, with what their receipts say; `after`: the last id seen."""
+        return self._send(wire.outcomes(limit, after))
+
     def proof(self, request_id: str) -> Reply:
         """Fetch a receipt as the gateway shows it."""
         return self._send(wire.proof(request_id))

@@ -118,6 +118,16 @@ def proof(request_id: str) -> Call:
     return Call("GET", f"/v1/proof/{quote(request_id, safe='')}")
 
 
+def feedback(request_id: str, fields: Mapping[str, Any]) -> Call:
+    """`POST /v1/feedback`."""
+    return _post("/v1/feedback", {"request_id": request_id, **_merged(fields)})
+
+
+def outcomes(limit: int, after: int | None) -> Call:
+    """`GET /v1/feedback`."""
+    return Call("GET", f"/v1/feedback?limit={limit}" + ("" if after is None else f"&after={after}"))
+
+
 def stage(request_id: str, i: int) -> Call:
     """`GET /v1/proof/{request_id}/stages/{i}`."""
     return Call("GET", f"/v1/proof/{quote(request_id, safe='')}/stages/{i}")

@@ -147,7 +147,7 @@ def _config(path: Path | None, file: File, environ: Mapping[str, str]) -> Config
         retention=file.retention,
         proof=file.proof,
         policies=MappingProxyType(
-            {name: Policy(name, table.bar, table.k) for name, table in file.policies.items()}
+            {name: Policy(name, **table.model_dump()) for name, table in file.policies.items()}
         ),
         fallbacks=MappingProxyType({source: tuple(targets) for source, targets in file.fallbacks.items()}),
         providers=tuple(specs.values()),

@@ -12,6 +12,7 @@ from prysm.config.values import (
     Address,
     Capability,
     Chance,
+    Content,
     ModelId,
     Name,
     Network,
@@ -116,10 +117,12 @@ class ModelTable(Table):
 
 
 class PolicyTable(Table):
-    """One `[policies.NAME]`: the bar on P(correct) and the default width."""
+    """One `[policies.NAME]`: the bar on P(correct), the default width, and the floors of a lone answer."""
 
     bar: Chance
     k: Annotated[int, Field(ge=1, le=8)]
+    min_confidence: Chance | None = None
+    max_latency_ms: Annotated[int, Field(ge=1)] | None = None
 
 
 class Server(Table):
@@ -133,9 +136,9 @@ class Server(Table):
 
 
 class Retention(Table):
-    """`[retention]`: how long text, run records and idempotency keys are kept; `None` keeps none."""
+    """`[retention]`: how long run records and idempotency keys are kept; `None` keeps none. No text is kept."""
 
-    content: Period = None
+    content: Content = None
     runs: Period = timedelta(days=365)
     idempotency: Period = timedelta(hours=24)
 

@@ -104,6 +104,12 @@ def _network(value: str) -> str:
     return value
 
 
+def _content(value: object) -> object:
+    if value != "none":
+        raise ValueError('must be "none": keeping prompts and answers is not available in this version')
+    return None
+
+
 def _seal(value: object) -> object:
     if value == "spool":
         raise ValueError('must be "strict": seal = "spool" is not available in this version')
@@ -122,6 +128,7 @@ Tokens: TypeAlias = Annotated[int, Field(ge=1)]
 Chance: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Period: TypeAlias = Annotated[timedelta | None, BeforeValidator(_period)]
 Network: TypeAlias = Annotated[str, AfterValidator(_network)]
+Content: TypeAlias = Annotated[None, BeforeValidator(_content)]
 Seal: TypeAlias = Annotated[Literal["strict"], BeforeValidator(_seal)]
 
 

@@ -23,6 +23,7 @@ StrategyName: TypeAlias = Literal[
     "debate",
 ]
 RoutingMode: TypeAlias = Literal["quality", "balanced", "agility"]
+Consensus: TypeAlias = Literal["majority", "weighted_confidence", "expert"]
 PlanMode: TypeAlias = RoutingMode | Literal["direct"]
 Difficulty: TypeAlias = Literal["trivial", "normal", "hard"]
 STRATEGIES: tuple[StrategyName, ...] = get_args(StrategyName)
@@ -31,11 +32,17 @@ ROUTING_MODES: tuple[RoutingMode, ...] = get_args(RoutingMode)
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How much to spend for how much certainty. `bar` is a bar on P(correct), 0–1; `k` the default width."""
+    """How much to spend for how much certainty. `bar` is a bar on P(correct), 0–1; `k` the default width.
+
+    `min_confidence` and `max_latency_ms` are floors for a model that answers alone: below them the next target is
+    tried, as after an error.
+    """
 
     id: str
     bar: float
     k: int
+    min_confidence: float | None = None
+    max_latency_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +61,13 @@ class ChatRequest:
     routing_mode: RoutingMode = "balanced"
     k: int | None = None
     samples: int | None = None
+    rounds: int | None = None
+    layers: int | None = None
     models: tuple[str, ...] = ()
     aggregator: str | None = None
+    judge: str | None = None
+    consensus: Consensus | None = None
+    consensus_threshold: float | None = None
     fallback: tuple[str, ...] = ()
     max_cost_nano: int | None = None
     deadline_s: float | None = None
@@ -105,10 +117,10 @@ class Estimate:
 class Plan:
     """Everything decided before the first call.
 
-    `models` are in order of use: the ladder of a cascade, the proposers of an ensemble, the one sampled model of
-    self-consistency, or the chosen model of `single`. `fallbacks` are the ordered targets of `single` when its
-    model fails. `mode` is how routing chose, "direct" when the caller named the model. `max_tokens` caps the output
-    of each call; None leaves it to the model.
+    `models` are in order of use: the ladder of a cascade, the proposers of a panel, the one sampled model of
+    self-consistency, the pool that sub-tasks are routed over, or the chosen model of `single`. `fallbacks` are the
+    ordered targets of `single` when its model fails. `mode` is how routing chose, "direct" when the caller named the
+    model. `max_tokens` caps the output of each call; None leaves it to the model.
     """
 
     strategy: StrategyName
@@ -120,9 +132,12 @@ class Plan:
     estimate: Estimate
     forced: bool = False
     aggregator: Model | None = None
+    judge: Model | None = None
     fallbacks: tuple[Model, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     baseline: Model | None = None
     samples: int = 1
+    rounds: int = 1
+    layers: int = 1
     max_tokens: int | None = None
     degraded: tuple[str, ...] = ()

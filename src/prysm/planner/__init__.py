@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from prysm.core.plan import Plan
 from prysm.errors import InvalidRequest, NoProviderAvailable
 from prysm.planner import budget, routing, table
-from prysm.planner.crew import Crew, Situation, muster, strongest
+from prysm.planner.crew import Crew, Situation, muster
 from prysm.planner.pool import is_named, narrow
+from prysm.registry.value import rank, strongest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +41,6 @@ class Planner:
             return self._finish(situation, *_one_model(situation))
         if request.strategy is None:
             return self._finish(situation, *_by_policy(situation))
-        table.require_available(request.strategy)
         crew = muster(request.strategy, situation)
         return self._finish(situation, crew, f"Strategy {request.strategy} was asked for: {crew.note}.", ())
 
@@ -55,9 +55,10 @@ class Planner:
             profile=profile,
             policy=policy,
             mode="direct" if request.pinned else mode,
-            ranked=routing.rank(pool.models, profile, mode),
+            ranked=rank(pool.models, profile, mode),
             excluded=pool.excluded,
             aggregator=self._live(request.aggregator, "aggregator") if request.aggregator else None,
+            judge=self._live(request.judge, "judge_model") if request.judge else None,
         )
 
     def _finish(self, situation: Situation, crew: Crew, reason: str, degraded: tuple[str, ...]) -> Plan:
@@ -74,10 +75,13 @@ class Planner:
             estimate=budget.estimate(crew, fallbacks, request, profile, cap),
             forced=request.strategy is not None or request.pinned is not None,
             aggregator=crew.aggregator,
+            judge=crew.judge,
             fallbacks=fallbacks,
             alternatives=_alternatives(situation, crew),
             baseline=strongest(situation.models, profile),
             samples=crew.samples,
+            rounds=crew.rounds,
+            layers=crew.layers,
             max_tokens=cap,
             degraded=tuple(dict.fromkeys((*degraded, *crew.degraded, *notes))),
         )
@@ -133,16 +137,8 @@ def _one_model(situation: Situation) -> tuple[Crew, str, tuple[str, ...]]:
 
 
 def _by_policy(situation: Situation) -> tuple[Crew, str, tuple[str, ...]]:
-    """The table's choice; a strategy this version cannot run is replaced, and that is said."""
-    policy, profile = situation.policy, situation.profile
-    wanted, row = table.auto_strategy(policy, profile)
-    chosen = wanted if wanted in table.AVAILABLE else table.without(wanted, policy, profile)
-    crew = muster(chosen, situation)
-    reason = f"Policy {policy.id}, {row}: {crew.note}."
-    if chosen == wanted:
-        return crew, reason, ()
-    return (
-        crew,
-        f"{reason} {wanted} was due and is not available in this version.",
-        (f"strategy_replaced:{wanted}",),
-    )
+    """The table's choice."""
+    policy = situation.policy
+    strategy, row = table.auto_strategy(policy, situation.profile)
+    crew = muster(strategy, situation)
+    return crew, f"Policy {policy.id}, {row}: {crew.note}.", ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from typing import TYPE_CHECKING, NamedTuple
 
 from prysm.core.model import NANO_PER_USD
@@ -25,42 +26,97 @@ ANSWER_HINT_AT_MOST = 80
 """Tokens of the line that asks for a comparable answer."""
 
 AROUND_CANDIDATES_AT_MOST = 1_600
-"""Tokens of the aggregator's instructions and fences."""
+"""Tokens of any of our instructions, with the fences around the answers it shows."""
 
 BYTES_OF_A_TOKEN = 4
-"""Usual length of a token of an answer; the aggregator may need as many tokens as there are bytes."""
+"""Usual length of a token of an answer; a call that reads it may need as many tokens as there are bytes."""
+
+PARTS_AT_MOST, TRIES_A_PART, FUSED_AT_MOST, BOTH_ORDERS = 6, 3, 3, 2
+"""Sub-tasks of a prompt, models tried for each, answers fused, calls of a comparison: as in `prysm.strategies`."""
+
+OFTEN, RARELY = 0.5, 0.1
+"""How often revisions and sub-tasks, and repairs and tie-breaks, are needed; used for the expected figure only."""
 
 
 class _Call(NamedTuple):
-    """A call the plan may make; its prompt repeats one answer of each model in `reads`."""
+    """A call the plan may make, by one of `models`, the first most likely.
 
-    model: Model
+    Its prompt repeats one answer of each model in `reads`; None: it is the caller's own, with no instruction of ours.
+    """
+
+    models: tuple[Model, ...]
     chance: float = 1.0
-    reads: tuple[Model, ...] = ()
+    reads: tuple[Model, ...] | None = None
 
 
 def calls(crew: Crew) -> list[_Call]:
     """Every call of a plan in which nothing fails."""
-    if crew.strategy == "self_consistency":
-        return [_Call(crew.models[0])] * crew.samples
-    if crew.strategy == "cascade" and len(crew.models) > 1:
-        return [*map(_Call, crew.models[:-1]), _Call(crew.models[-1], CASCADE_ESCALATES)]
-    proposals = [_Call(model) for model in crew.models]
-    if crew.aggregator is not None:
-        return [*proposals, _Call(crew.aggregator, reads=crew.models)]
-    return proposals
+    models, strongest = crew.models, (crew.aggregator or crew.models[0],)
+    first = [_Call((model,)) for model in models]
+    match crew.strategy:
+        case "self_consistency":
+            return first * crew.samples
+        case "cascade" if len(models) > 1:
+            return [*first[:-1], _Call(models[-1:], CASCADE_ESCALATES)]
+        case "ensemble_moa":
+            later = [_Call((model,), reads=models) for model in models] * (crew.layers - 1)
+            return [*first, *later, _Call(strongest, reads=models)]
+        case "blender" if len(models) > 1:
+            judge, longest = (crew.judge or strongest[0],), _longest_first(models)
+            verdicts = [_Call(judge, reads=pair) for pair in permutations(models, 2)]
+            checks = [_Call(judge, reads=(longest[0], *strongest))] * BOTH_ORDERS
+            return [*first, *verdicts, _Call(strongest, reads=longest[:FUSED_AT_MOST]), *checks]
+        case "debate":
+            revisions = [_Call((model,), OFTEN, models) for model in models] * (crew.rounds - 1)
+            ties = (
+                [_Call((crew.judge,), RARELY, _longest_first(models)[:1] * 2)] * BOTH_ORDERS if crew.judge else []
+            )
+            return [*first, *revisions, *ties]
+        case "decompose_and_route":
+            read = (*strongest, *_longest_first(models)[:1] * PARTS_AT_MOST)
+            split = [_Call(strongest, reads=()), _Call(strongest, RARELY, strongest)]
+            return [
+                *split,
+                *_parts(crew),
+                _Call(strongest, reads=read),
+                _Call(strongest, RARELY, (*strongest, *read)),
+            ]
+    return first
+
+
+def _parts(crew: Crew) -> list[_Call]:
+    """The sub-tasks; each is told in the words of the plan, and may read the answers to those before it."""
+    told, answer = crew.aggregator or crew.models[0], _longest_first(crew.models)[0]
+    return [_Call(crew.models, OFTEN, (told, *(answer,) * before)) for before in range(PARTS_AT_MOST)]
+
+
+def _stand_ins(crew: Crew, fallbacks: Sequence[Model]) -> list[_Call]:
+    """Calls that are made only when others fail."""
+    if crew.strategy == "decompose_and_route":
+        return _parts(crew) * (min(TRIES_A_PART, len(crew.models)) - 1)
+    others = tuple(model for model in crew.models if model is not crew.aggregator)
+    if crew.strategy == "ensemble_moa" and others:
+        return [_Call(others, reads=crew.models)]
+    return [_Call((model,)) for model in fallbacks]
+
+
+def _longest_first(models: Sequence[Model]) -> tuple[Model, ...]:
+    return tuple(sorted(models, key=lambda model: -output_cap(model, None)))
+
+
+def _dearness(model: Model) -> int:
+    return (model.price.input or 0) + (model.price.output or 0)
 
 
 def estimate(
     crew: Crew, fallbacks: Sequence[Model], request: ChatRequest, profile: Profile, max_tokens: int | None
 ) -> Estimate:
     """Calls, cost and time of the plan, at most also when models fail; time is unknown when a model's is."""
-    planned, prompt = calls(crew), tokens_at_most(request.messages)
-    stand_ins = [*(_Call(model) for model in fallbacks), *_second_aggregator(crew, prompt, max_tokens)]
+    planned, stand_ins, prompt = calls(crew), _stand_ins(crew, fallbacks), tokens_at_most(request.messages)
     most, ceiling = _worst([*planned, *stand_ins], prompt, max_tokens), request.max_cost_nano
     return Estimate(
         calls_max=len(planned) + len(stand_ins),
-        cost_expected_nano=total(_chance(call, profile) for call in planned),
+        cost_expected_nano=total(_expected(call, profile) for call in planned),
         cost_max_nano=most if ceiling is None or most is None else min(most, ceiling),
         latency_ms_expected=_latency(crew),
     )
@@ -84,7 +140,7 @@ def fit(crew: Crew, request: ChatRequest) -> tuple[Crew, int | None, tuple[str, 
                 ("narrowed_to_budget",) if narrowed is not crew else ()
             )
             return narrowed, cap, notes
-        crew_before, narrowed = narrowed, _narrower(narrowed)
+        crew_before, narrowed = narrowed, _narrower(narrowed, request)
     least = _worst(calls(crew_before), prompt, asked or MIN_OUTPUT_TOKENS)
     needed = "an unknown price" if least is None else f"up to ${least / NANO_PER_USD:.6f}"
     raise BudgetExceeded(
@@ -111,52 +167,64 @@ def _cap_that_fits(crew: Crew, prompt: int, asked: int | None, ceiling: int) -> 
     return low
 
 
-def _narrower(crew: Crew) -> Crew | None:
+def _narrower(crew: Crew, request: ChatRequest) -> Crew | None:
     """The next smaller plan of the same strategy, or None."""
-    if crew.strategy == "self_consistency" and crew.samples > 2:  # noqa: PLR2004 - two samples are the least vote
+    if crew.samples > LEAST_VOTES:
         return replace(crew, samples=crew.samples - 1)
-    least = {"ensemble_moa": 2, "cascade": 1}.get(crew.strategy, len(crew.models))
-    if len(crew.models) > least:
+    if crew.rounds > 1 or crew.layers > 1:
+        return replace(crew, rounds=max(1, crew.rounds - 1), layers=max(1, crew.layers - 1))
+    if crew.strategy == "decompose_and_route" and len(crew.models) > 1:
+        dearest = max(crew.models, key=_dearness)
+        top = None if crew.aggregator is dearest and request.aggregator is None else crew.aggregator
+        return replace(crew, models=tuple(model for model in crew.models if model is not dearest), aggregator=top)
+    if len(crew.models) > _LEAST.get(crew.strategy, len(crew.models)):
         return replace(crew, models=crew.models[:-1])
     return None
 
 
+LEAST_VOTES = 2
+_LEAST = {"ensemble_moa": 2, "blender": 2, "debate": 2, "cascade": 1}
+
+
 def _natural_cap(crew: Crew) -> int:
-    return max(output_cap(call.model, None) for call in calls(crew))
+    return max(output_cap(model, None) for call in calls(crew) for model in call.models)
 
 
 def _worst(planned: list[_Call], prompt: int, max_tokens: int | None) -> int | None:
-    return total(
-        worst_cost(call.model, _prompt_at_most(call, prompt, max_tokens), output_cap(call.model, max_tokens))
-        for call in planned
-    )
+    return total(_worst_of(call, _prompt_at_most(call, prompt, max_tokens), max_tokens) for call in planned)
+
+
+def _worst_of(call: _Call, prompt: int, max_tokens: int | None) -> int | None:
+    """The call by the dearest of its models; unknown when the price of one is."""
+    costs = [worst_cost(model, prompt, output_cap(model, max_tokens)) for model in call.models]
+    return None if None in costs else max(cost for cost in costs if cost is not None)
 
 
 def _prompt_at_most(call: _Call, prompt: int, max_tokens: int | None) -> int:
-    if not call.reads:
+    if call.reads is None:
         return prompt + ANSWER_HINT_AT_MOST
     answers = sum(output_cap(model, max_tokens) for model in call.reads)
     return prompt + AROUND_CANDIDATES_AT_MOST + BYTES_OF_A_TOKEN * answers
 
 
-def _second_aggregator(crew: Crew, prompt: int, max_tokens: int | None) -> list[_Call]:
-    """The dearest proposer that may have to merge when the aggregator fails."""
-    if crew.aggregator is None:
-        return []
-    options = [[_Call(model, reads=crew.models)] for model in crew.models if model is not crew.aggregator]
-    return max(options, key=lambda option: _worst(option, prompt, max_tokens) or 0, default=[])
-
-
-def _chance(call: _Call, profile: Profile) -> int | None:
-    cost = expected_cost(call.model, profile)
+def _expected(call: _Call, profile: Profile) -> int | None:
+    """A usual call by the likeliest of its models, as often as it is needed."""
+    cost = expected_cost(call.models[0], profile)
     return None if cost is None else round(cost * call.chance)
 
 
 def _latency(crew: Crew) -> int | None:
     """Milliseconds along the critical path: parallel calls count once, serial ones add."""
-    times = [model.latency_ms for model in crew.models]
-    if None in times or (crew.aggregator is not None and crew.aggregator.latency_ms is None):
+    models = (*crew.models, *(model for model in (crew.aggregator, crew.judge) if model))
+    if any(model.latency_ms is None for model in models):
         return None
-    known = [time for time in times if time is not None]
-    last = crew.aggregator.latency_ms or 0 if crew.aggregator is not None else 0
-    return (sum(known) if crew.strategy == "cascade" else max(known)) + last
+    times = [model.latency_ms or 0 for model in crew.models]
+    step, top = max(times), (crew.aggregator or crew.models[0]).latency_ms or 0
+    judge = (crew.judge.latency_ms or 0) if crew.judge else 0
+    return {
+        "cascade": sum(times),
+        "ensemble_moa": step * crew.layers + top,
+        "blender": step + judge + top + judge,
+        "debate": step * crew.rounds,
+        "decompose_and_route": top + step + top,
+    }.get(crew.strategy, step)

@@ -6,23 +6,30 @@ import difflib
 from typing import TYPE_CHECKING
 
 from prysm.errors import NotFound
+from prysm.registry.learnt import learnt_figures, taught
 from prysm.registry.prices import price_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from prysm.core.model import Model
     from prysm.core.provider import ProviderSpec
+    from prysm.registry.learnt import Figures, Learnt
 
 
 class Catalog:
-    """Models and their providers by id. Every question is a lookup; only a change of health computes anything."""
+    """Models and their providers by id. Every question is a lookup; only a change of health or learning computes.
+
+    `models` are as configured, with their prior quality; `get`, `live` and `pool` know what was learnt.
+    """
 
     def __init__(self, models: Iterable[Model], providers: Iterable[ProviderSpec]) -> None:
-        self._models = {model.id: model for model in models}
+        self._priors = {model.id: model for model in models}
+        self._models: Mapping[str, Model] = self._priors
+        self._learnt: Mapping[str, Mapping[str, Learnt]] = {}
         self._providers = {spec.id: spec for spec in providers}
         self._down: frozenset[str] = frozenset()
-        self.models: tuple[Model, ...] = tuple(self._models.values())
+        self.models: tuple[Model, ...] = tuple(self._priors.values())
         self.providers: tuple[ProviderSpec, ...] = tuple(self._providers.values())
         self.price_version: str = price_version(self.models)
         self._refresh()
@@ -33,6 +40,21 @@ class Catalog:
             return self._models[model_id]
         except KeyError:
             raise NotFound(self._not_found(model_id), param="model", code="model_not_found") from None
+
+    def prior(self, model_id: str) -> Model:
+        """Return the model as configured, whatever was learnt since; raises as `get`."""
+        return self._priors[self.get(model_id).id]
+
+    def learnt(self, model_id: str) -> Mapping[str, Learnt]:
+        """Return what feedback taught about a model, by task."""
+        return self._learnt.get(model_id, {})
+
+    def learn(self, figures: Figures) -> None:
+        """Route by these figures from now on, in place of any earlier ones."""
+        learnt = {model.id: learnt_figures(model, figures) for model in self.models}
+        self._learnt = learnt
+        self._models = {model.id: taught(model, learnt[model.id]) for model in self.models}
+        self._refresh()
 
     def provider(self, provider_id: str) -> ProviderSpec:
         """Return the provider; raises `NotFound` for one that the catalog does not have."""
@@ -70,7 +92,7 @@ class Catalog:
 
     def _refresh(self) -> None:
         able = {spec.id for spec in self.providers if spec.usable and spec.id not in self._down}
-        self._live = tuple(m for m in self.models if m.provider in able and m.id not in self._down)
+        self._live = tuple(m for m in self._models.values() if m.provider in able and m.id not in self._down)
         self._live_ids = frozenset(model.id for model in self._live)
         self._pool = tuple(model for model in self._live if not model.simulated) or self._live
 

@@ -31,6 +31,9 @@ SETTINGS = {
     "password_encryption": "scram-sha-256",
     "fsync": "on",
     "full_page_writes": "on",
+    **(
+        {"recovery_init_sync_method": "syncfs"} if sys.platform == "linux" else {}
+    ),  # else file by file, for seconds
     "synchronous_commit": "on",
     "max_connections": "100",
     "shared_buffers": "64MB",

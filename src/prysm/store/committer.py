@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BATCH = 512
 CAPACITY = 8192
 FLUSH_TIMEOUT_S = 2.0
-RECOVERY_S = 3.0
+RECOVERY_S = 8.0  # a killed Postgres is back in under three seconds, and an answer that was paid for waits here
 """How long a batch may look for a database that went away; with the timeout, the longest a receipt can wait."""
 
 # One statement: all of a receipt or nothing, and one disk flush. A receipt that is there already is left alone,

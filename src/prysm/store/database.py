@@ -10,6 +10,7 @@ import asyncpg
 
 from prysm.store.committer import GroupCommitter
 from prysm.store.connection import CONNECT_TIMEOUT_S, DATABASE_ERRORS
+from prysm.store.feedback import FeedbackStore
 from prysm.store.receipts import ReceiptStore
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ class Database:
 
     committer: GroupCommitter
     receipts: ReceiptStore
+    feedback: FeedbackStore
     pool: Pool
 
     @classmethod
@@ -35,7 +37,7 @@ class Database:
         """
         committer = await GroupCommitter.open(url)
         pool = await asyncpg.create_pool(url, min_size=0, max_size=POOL_SIZE, timeout=CONNECT_TIMEOUT_S)
-        return cls(committer, ReceiptStore(pool), pool)
+        return cls(committer, ReceiptStore(pool), FeedbackStore(pool), pool)
 
     async def close(self) -> None:
         """Store what is queued, then disconnect."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from prysm.strategies.blender import Blender
 from prysm.strategies.cascade import Cascade
+from prysm.strategies.debate import Debate
+from prysm.strategies.decompose_and_route import DecomposeAndRoute
 from prysm.strategies.ensemble_moa import EnsembleMoa
 from prysm.strategies.run import Run
 from prysm.strategies.self_consistency import SelfConsistency
@@ -31,7 +34,10 @@ STRATEGIES: Mapping[StrategyName, Strategy] = MappingProxyType(
         "single": Single(),
         "cascade": Cascade(),
         "ensemble_moa": EnsembleMoa(),
+        "blender": Blender(),
+        "decompose_and_route": DecomposeAndRoute(),
         "self_consistency": SelfConsistency(),
+        "debate": Debate(),
     }
 )
 

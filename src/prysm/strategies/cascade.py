@@ -14,6 +14,7 @@ from prysm.errors import BudgetExceeded, ProviderError
 from prysm.scoring import score_single, score_votes
 from prysm.strategies.fan_out import fan_out
 from prysm.strategies.prompts import CLOSED_TASKS, with_answer_hint
+from prysm.strategies.proposals import standing
 
 if TYPE_CHECKING:
     from prysm.core.model import Model
@@ -74,14 +75,7 @@ class Cascade:
         if ballot.closed and ballot.unanimous:
             return ballot.winner, ballot.score
         best = max(latest, key=lambda candidate: candidate.model.quality_for(profile.task))
-        if _same_cluster(heard.index(best), heard.index(ballot.winner), ballot.score):
-            return best, ballot.score
-        alone = score_single(best, profile, question)
-        return best, replace(alone, agreement=ballot.score.agreement, clusters=ballot.score.clusters)
-
-
-def _same_cluster(a: int, b: int, score: Score) -> bool:
-    return any(a in cluster.members and b in cluster.members for cluster in score.clusters)
+        return best, standing(run, best, heard, ballot)
 
 
 def _not_cleared(score: Score, bar: float) -> Score:

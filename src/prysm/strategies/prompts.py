@@ -36,11 +36,12 @@ def with_answer_hint(messages: Sequence[Message], task: Task) -> tuple[Message, 
 
 
 def aggregate(messages: Sequence[Message], answers: Sequence[str], nonce: str) -> tuple[Message, ...]:
-    """The conversation with the answers put before it as material (Mixture-of-Agents, arXiv 2406.04692).
+    """The conversation with the answers put before it as material (Mixture-of-Agents, arXiv 2406.04692)."""
+    return instructed(messages, f"{_AGGREGATE.format(nonce=nonce)}\n\n{fence(answers, nonce)}")
 
-    An existing system message is kept and ours appended below it, never in its place.
-    """
-    instruction = f"{_AGGREGATE.format(nonce=nonce)}\n\n{fence(answers, nonce)}"
+
+def instructed(messages: Sequence[Message], instruction: str) -> tuple[Message, ...]:
+    """The conversation under an instruction of ours; the caller's own system message is kept, ours stands below it."""
     if messages[0].role in {"system", "developer"}:
         first = replace(messages[0], content=f"{messages[0].content}\n\n{instruction}")
         return (first, *messages[1:])

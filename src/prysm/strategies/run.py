@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from prysm.core.chat import ModelCall, TextDelta
+from prysm.core.chat import ModelCall, Sampling, TextDelta
 from prysm.core.events import Delta, StageFinished, StageStarted
 from prysm.core.run import Candidate, Stage
 from prysm.errors import AllModelsFailed, BudgetExceeded, FailedAttempt, ProviderError
@@ -20,7 +20,7 @@ from prysm.strategies.stages import Pending
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from prysm.core.chat import Completion, Message, Sampling
+    from prysm.core.chat import Completion, Message
     from prysm.core.events import Emit
     from prysm.core.model import Model
     from prysm.core.plan import ChatRequest, Plan
@@ -87,6 +87,11 @@ class Run:
         """The caller's sampling at no more than `temperature`."""
         own = self.request.sampling
         return replace(own, temperature=min(own.temperature if own.temperature is not None else 1.0, temperature))
+
+    def sober(self) -> Sampling:
+        """For a call whose text the caller never sees: greedy, and free of what was meant to shape the answer."""
+        own = self.request.sampling
+        return Sampling(temperature=0.0, max_tokens=own.max_tokens, seed=own.seed)
 
     async def ask(
         self,

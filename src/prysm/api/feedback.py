@@ -1,0 +1,68 @@
+"""What callers say of their answers. The comment is not kept: no text is, unless the operator wants it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
+
+from prysm.api import bodies, documented
+from prysm.api.proofs import no_receipt, parsed_id
+from prysm.api.services import read_body, services
+from prysm.errors import InvalidRequest
+
+router = APIRouter(tags=["Feedback"])
+
+_BIGINT = 2**63
+
+
+class FeedbackBody(BaseModel):
+    """`POST /v1/feedback`: a run, and either a score or whether the answer was right."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    request_id: str
+    score: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    correct: bool | None = None
+    comment: str | None = None
+
+    def judgement(self) -> float:
+        """The score, 0–1 to three decimals; raises `InvalidRequest` unless exactly one of the two is given."""
+        if (self.score is None) == (self.correct is None):
+            raise InvalidRequest("Give either 'score' (0 to 1) or 'correct' (true or false).", param="score")
+        return float(bool(self.correct)) if self.score is None else round(self.score, 3)
+
+
+@router.post(
+    "/v1/feedback",
+    **documented.run(FeedbackBody, "The judgement as it was kept.")
+    | {"responses": documented.refusals(401, 404, 413, 415, 422, 503)},
+)
+async def give(request: Request) -> dict[str, Any]:
+    """Say how good an answer was. Saying it again replaces what was said; a comment is accepted and not stored."""
+    body = bodies.read(FeedbackBody, await read_body(request))
+    score, request_id = body.judgement(), parsed_id(body.request_id)
+    replaced = await services(request).feedback.put(request_id, score)
+    if replaced is None:
+        raise no_receipt()
+    return {
+        "object": "feedback",
+        "request_id": str(request_id),
+        "score": score,
+        "replaced": replaced,
+        "comment_stored": False,
+    }
+
+
+@router.get("/v1/feedback", responses=documented.refusals(401, 422, 503))
+async def given(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: Annotated[int | None, Query(ge=1, lt=_BIGINT)] = None,
+) -> dict[str, Any]:
+    """What was said of answers, newest first, with what their receipts say of them; `after` is the last id seen."""
+    found = await services(request).feedback.outcomes(limit + 1, after)
+    return {"object": "list", "data": [asdict(one) for one in found[:limit]], "has_more": len(found) > limit}

@@ -1,0 +1,159 @@
+"""Marks of several requests in one prompt: put as sentences, as questions, as items, or in one breath."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from prysm.classify.words import (
+    AUXILIARIES,
+    COMMANDS,
+    IMPERATIVES,
+    LEADS,
+    ORDERS,
+    QUESTION_WORDS,
+    STOP_WORDS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+MOST_CLAUSES = 40
+OPENING_WORDS = 7
+BRIEF = 70
+"""Words up to which a prompt is read as spoken requests."""
+ENUMERATED = "@enumerated"
+"""The sign of a numbered list of tasks, which is several tasks whatever else the prompt shows."""
+MOST = 4
+
+_TASKS = IMPERATIVES | QUESTION_WORDS | AUXILIARIES | {"give", "tell", "name", "show", "provide"}
+"""What opens an item that is a task; `use`, `include` and the like say more about the task at hand."""
+_WRITTEN = COMMANDS - ORDERS
+_SENTENCE_ENDS = str.maketrans("?!;\n", "....")
+_INNER_STOP = re.compile(r"[.?!;]")
+_BREAK = re.compile(r"[.!\n:]+")
+_BACK = re.compile(
+    r"\b(?:it|its|this|that|these|those|they|them|their|he|she|his|her|one|same|there|example|answer)\b"
+)
+"""Words that point back: a question with one of them hangs on the question before."""
+_ITEM = re.compile(r"\n[ \t]*(?:\(?\d{1,2}[.):]|\(?[a-e][.)]|[-*•])[ \t]+([A-Za-z']+)")
+_FIRST_ITEM = re.compile(r"[.):](?<=[1a].)[ \t]")
+_NUMBERED = re.compile(r"(?<!\S)\(?([1-9a-e])[.):][ \t]+(?:please )?(\S+)")
+_ONLY_LIST = re.compile(r"\s*\(?[1a][.):][ \t]")
+_FOLLOWING = re.compile(r"(?:following|these|each of the) (?:\w+ )?(?:questions|tasks|requests)|questions below")
+_AND_THEN = re.compile(r"\band (?:then|also) ")
+_RELATIVE = re.compile(r", (?:who|whose|which|where|when) ")
+_WISH = re.compile(
+    r"(?:please|can you|could you|can i|will (?:it|there)|i(?:'d| d| would)? (?:like|want|need|rate)) "
+)
+"""Ways to begin a request that name no task yet."""
+
+
+def requests(lower: str, seen: AbstractSet[str], count: int) -> set[str]:
+    """Return the marks of several requests. `seen` are the prompt's words: what it lacks need not be searched."""
+    out: set[str] = set()
+    several = len(IMPERATIVES & seen) > 1
+    one_breath = count <= BRIEF and "\n" not in lower
+    spoken = one_breath and ("and" in seen or ", " in lower or _INNER_STOP.search(lower, 0, len(lower) - 1))
+    if several or spoken:
+        sentences = lower.translate(_SENTENCE_ENDS)
+        if several:
+            _verbs(out, sentences)
+        if spoken:
+            _spoken(out, lower, sentences)
+    if lower.count("?") > 1:
+        _questions(out, lower)
+    if "\n" in lower and len([word for word in _ITEM.findall(f"\n{lower}") if word in _TASKS]) > 1:
+        out.add("@items")
+    if _FIRST_ITEM.search(lower) and _enumerated(lower):
+        out.add(ENUMERATED)
+    if not seen.isdisjoint(("questions", "tasks", "requests")) and _FOLLOWING.search(lower):
+        out.add("@following")
+    return out
+
+
+def _opener(clause: str, commands: AbstractSet[str]) -> str:
+    """Return the word with which the clause asks for something, or nothing."""
+    words = clause.split(None, OPENING_WORDS)[:OPENING_WORDS]
+    for at, raw in enumerate(words):
+        word = raw if raw.isalpha() else raw.strip("\"'()*-:,")
+        if word in QUESTION_WORDS or (word in commands and len(words) > at + 1):
+            return word
+        if at == 0 and word in AUXILIARIES:
+            return word
+        if word not in LEADS:
+            return ""
+    return ""
+
+
+def _verbs(out: set[str], sentences: str) -> None:
+    """How many different tasks are named at the start of a clause."""
+    joined = (
+        sentences.replace(" and then ", ".")
+        .replace(" and also ", ".")
+        .replace(", and ", ".")
+        .replace(", then ", ".")
+    )
+    clauses = joined.split(".", MOST_CLAUSES)
+    verbs = {_opener(clause, IMPERATIVES) for clause in clauses if " " in clause} & IMPERATIVES
+    if len(verbs) > 1:
+        out.add(f"@verbs{min(MOST, len(verbs))}")
+
+
+def _questions(out: set[str], lower: str) -> None:
+    """How many real questions there are, and how many of them do not hang on the one before."""
+    asked = [_BREAK.split(part)[-1].strip() for part in lower.split("?")[:-1]]
+    asked = [question for question in asked if question.count(" ") > 1 and _opener(question, COMMANDS)]
+    if len(asked) > 1:
+        out.add(f"@questions{min(MOST, len(asked))}")
+    apart = sum(
+        1
+        for first, second in pairwise(asked)
+        if not _BACK.search(second) and not _content(first) & _content(second)
+    )
+    if apart:
+        out.add(f"@apart{min(3, apart)}")
+
+
+def _content(question: str) -> set[str]:
+    return set(question.replace(",", " ").split()) - STOP_WORDS
+
+
+def _spoken(out: set[str], lower: str, sentences: str) -> None:
+    """Requests joined by commas and `and`, as people speak them to an assistant."""
+    split = (
+        (_RELATIVE.sub(" ", sentences) if ", wh" in lower else sentences)
+        .replace(", ", ".")
+        .replace(" and ", ".")
+        .split(".")
+    )
+    clauses = [_opener(clause, COMMANDS) for clause in split if " " in clause.strip()]
+    if not clauses:
+        return
+    asked = len([opener for opener in clauses if opener])
+    if any(clauses[1:]) and (clauses[0] or _WISH.match(lower)):
+        out.add("@ask_and_ask")
+        spoken = clauses[0] not in _WRITTEN and "." not in lower.rstrip(".?!")
+        if spoken and not ORDERS.isdisjoint(clauses[1:]):
+            out.add("@ask_and_order")
+    if asked > 1:
+        out.add(f"@spoken{min(MOST, asked)}" if clauses[0] else f"@spoken_late{min(3, asked)}")
+    if " and then " in lower or " and also " in lower:
+        _and_then(out, lower, asked)
+
+
+def _and_then(out: set[str], lower: str, asked: int) -> None:
+    parts = _AND_THEN.split(lower)[1:]
+    if any(_opener(part, COMMANDS) or _WISH.match(part) for part in parts):
+        out.add("@then_ask")
+    out.add(f"@and_then{min(2, len(parts))}")
+    if asked > 1:
+        out.add("@and_then&spoken")
+
+
+def _enumerated(lower: str) -> bool:
+    """Whether items numbered from the first each open with a task, or the prompt is a numbered list and no more."""
+    numbered = _NUMBERED.findall(lower)
+    whole = _ONLY_LIST.match(lower) is not None
+    return "".join([number for number, word in numbered if whole or word in _TASKS]).startswith(("12", "ab"))

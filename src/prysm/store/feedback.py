@@ -1,0 +1,130 @@
+"""What callers said of their answers, beside the receipts that say how those came about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from prysm.errors import ProofUnavailable
+from prysm.registry.learnt import Tally
+from prysm.store.connection import DATABASE_ERRORS, retrying
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from asyncpg import Record
+
+    from prysm.store.connection import Pool
+
+TIMEOUT_S = 5.0
+PATIENCE_S = 2.0
+PAGE = 50
+"""Receipts parsed between two looks at other work: some half a millisecond."""
+WINDOW = 10_000
+"""Judgements that teach, the newest: models change behind their names, and the look at them stays short."""
+OWN_ANSWER = frozenset({"single"})
+"""Strategies whose answer is one model's, taken as it came. An answer that others let through, voted for or rewrote
+says more of the strategy than of the model: a cascade keeps just those answers of its cheap model that look right."""
+
+PUT = """
+    WITH earlier AS (SELECT FROM feedback WHERE request_id = $1)
+    INSERT INTO feedback (request_id, score) SELECT request_id, $2 FROM receipt WHERE request_id = $1
+    ON CONFLICT (request_id) DO UPDATE SET score = excluded.score, created_at = now()
+    RETURNING EXISTS (SELECT FROM earlier) AS replaced
+"""
+NEWEST = """
+    SELECT id, request_id, score, created_at, payload FROM feedback JOIN receipt USING (request_id)
+    WHERE id < coalesce($1, 9223372036854775807) ORDER BY id DESC LIMIT $2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A judgement and what the receipt says of the answer; `None` where it says nothing."""
+
+    id: int
+    request_id: UUID
+    score: float
+    created_at: datetime
+    model: str | None = None
+    task: str | None = None
+    strategy: str | None = None
+    method: str | None = None
+    confidence: float | None = None
+    agreement: float | None = None
+    simulated: bool | None = None
+
+
+class FeedbackStore:
+    """Judgements over a pool. Every method raises ProofUnavailable when the database does not answer in time."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def put(self, request_id: UUID, score: float) -> bool | None:
+        """Keep a score, 0–1 to three decimals, and say whether it replaced one; `None` when there is no such run."""
+        rows = await self._ask(PUT, request_id, Decimal(f"{score:.3f}"))
+        return rows[0]["replaced"] if rows else None
+
+    async def outcomes(self, limit: int, after: int | None = None) -> list[Judged]:
+        """Return up to `limit` judgements, newest first, from behind the one whose id is `after`."""
+        return [_judged(row) for row in await self._ask(NEWEST, after, limit)]
+
+    async def quality(self) -> dict[tuple[str, str], Tally]:
+        """Return mean and number of the judgements of each model's own answers, by model and task."""
+        scores: dict[tuple[str, str], list[float]] = defaultdict(list)
+        after: int | None = None
+        for _ in range(WINDOW // PAGE):
+            page = await self.outcomes(PAGE, after)
+            for one in page:
+                if one.strategy in OWN_ANSWER and one.model is not None and one.task is not None:
+                    scores[one.model, one.task].append(one.score)
+            if len(page) < PAGE:
+                break
+            after = page[-1].id
+        return {key: Tally(fmean(found), len(found)) for key, found in scores.items()}
+
+    async def _ask(self, statement: str, *values: object) -> list[Record]:
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                rows: list[Record] = await retrying(PATIENCE_S)(self._pool.fetch, statement, *values)
+        except DATABASE_ERRORS as error:
+            away = ProofUnavailable("Feedback cannot be kept or read now: try again when /ready answers 200.")
+            away.spent = False  # saying it again replaces it
+            raise away from error
+        return rows
+
+
+def _judged(row: Record) -> Judged:
+    return Judged(
+        row["id"], row["request_id"], float(row["score"]), row["created_at"], **_of_receipt(row["payload"])
+    )
+
+
+def _of_receipt(payload: bytes) -> Mapping[str, Any]:
+    """Read from the payload, never from columns; a record that cannot be read says nothing."""
+    try:
+        record = orjson.loads(payload)
+        return {
+            "model": record["answer"]["model"] if record["answer"] else None,
+            "task": record["task"],
+            "strategy": record["strategy"]["name"],
+            "method": record["method"],
+            "confidence": _number(record["confidence"]),
+            "agreement": _number(record["agreement"]),
+            "simulated": record["simulated"],
+        }
+    except (KeyError, TypeError, ValueError):
+        return {}
+
+
+def _number(decimal: str | None) -> float | None:
+    return None if decimal is None else float(decimal)
