@@ -21,7 +21,7 @@ def canonical(text: str, question: str | None = None) -> str | None:
     ("text", "answer"),
     [
         ("So we get \\boxed{\\frac{3}{4}}.", "3/4"),
-        ("\\boxed{\\sqrt{2}} no wait \\boxed{\\frac{\\sqrt{3}}{2}}", "\\frac{\\sqrt3}{2}"),
+        ("\\boxed{\\sqrt{2}} no wait \\boxed{\\frac{\\sqrt{3}}{2}}", "≈ 0.866025404"),
         ("6 * 7 = 42\n#### 42", "42"),
         ("{final answer: 123}", "123"),
         ("The answer is 3. I first tried 5.\nThe final answer is $1,000.", "1000"),
@@ -116,7 +116,7 @@ def test_what_a_program_prints_keeps_its_case_and_spaces(text: str) -> None:
 
 
 def test_a_list_is_spaced_and_quoted_one_way() -> None:
-    assert canonical('["a",  1 ]', ASSERTION) == canonical("['a', 1]", ASSERTION) == "['a',1]"
+    assert canonical('["a",  1 ]', ASSERTION) == canonical("['a', 1]", ASSERTION) == "['a', 1]"
 
 
 @pytest.mark.parametrize(
@@ -140,4 +140,4 @@ def test_hostile_text_takes_bounded_time(unit: str, question: str | None) -> Non
     text = unit * (1_000_000 // len(unit))
     started = time.process_time()
     final_answer(text, question)
-    assert time.process_time() - started < 3  # a regular expression that backtracks takes minutes
+    assert time.process_time() - started < 0.25

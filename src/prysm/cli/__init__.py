@@ -23,6 +23,7 @@ COMMANDS = {
     "chat": "Talk to a model, line by line or once.",
     "route": "Show which model would answer, and why.",
     "models": "List the models, or pull the local one.",
+    "replay": "Try the strategies on recorded answers.",
     "proof": "Fetch a receipt, or check one.",
     "feedback": "Say whether an answer was right.",
     "outcomes": "Show what was said of the answers, or export it.",

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from prysm.core.plan import Plan
-from prysm.errors import InvalidRequest, NoProviderAvailable
+from prysm.errors import InvalidRequest, NoProviderAvailable, NotFound
 from prysm.planner import budget, routing, table
 from prysm.planner.crew import Crew, Situation, muster
 from prysm.planner.pool import is_named, narrow
@@ -49,7 +49,7 @@ class Planner:
         mode: RoutingMode = request.routing_mode
         if request.orchestrated:
             mode = MODE_OF_LEVEL[table.level(policy)]
-        pool = narrow(self._candidates(request), request, profile)
+        pool = narrow(self._candidates(request), request, profile, self.catalog.provider)
         return Situation(
             request=request,
             profile=profile,
@@ -95,25 +95,37 @@ class Planner:
 
     def _candidates(self, request: ChatRequest) -> Sequence[Model]:
         named = (request.pinned,) if request.pinned is not None else tuple(dict.fromkeys(request.models))
-        return tuple(self._live(name) for name in named) or self.catalog.pool()
+        param = "model" if request.pinned is not None else "models"
+        return tuple(self._live(name, param) for name in named) or self.catalog.pool()
 
     def _live(self, name: str, param: str = "model") -> Model:
         """A model the caller named; raises `NotFound` when unknown, `NoProviderAvailable` when not live."""
-        model = self.catalog.get(name)
+        model = self._get(name, param)
         if not self.catalog.is_live(model):
             spec = self.catalog.provider(model.provider)
             fix = f"set {spec.api_key_env}" if spec.api_key_env and not spec.usable else "see GET /v1/models"
             raise NoProviderAvailable(f"The model '{name}' is known but not live: {fix}.", param=param)
         return model
 
+    def _get(self, name: str, param: str) -> Model:
+        try:
+            return self.catalog.get(name)
+        except NotFound as error:
+            error.param = param
+            raise
+
     def _fallbacks(self, situation: Situation, crew: Crew) -> tuple[Model, ...]:
         """Ordered targets for when a lone model fails: the caller's, the operator's, else the next best."""
         request, first = situation.request, crew.models[0]
-        models = [self.catalog.get(name) for name in request.fallback or self.fallbacks.get(first.id, ())]
+        asked = [self._get(name, "fallback") for name in request.fallback]
         if crew.strategy != "single":
             return ()
+        chain = () if request.models else self.fallbacks.get(first.id, ())
+        models = asked or [self.catalog.get(name) for name in chain]
         if models:
             return tuple(model for model in models if self.catalog.is_live(model) and model is not first)
+        if request.models:
+            return tuple(model for model in situation.models if model is not first)
         if is_named(request):
             return ()
         return tuple(model for model in situation.models if model not in crew.models)[:MOST_FALLBACKS]

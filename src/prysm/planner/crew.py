@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from prysm.core.model import TIERS
 from prysm.registry.value import expected_quality, strongest
 
 if TYPE_CHECKING:
@@ -181,8 +182,10 @@ def _named_alone(models: tuple[Model, ...], wanted: StrategyName) -> Crew:
 
 
 def _cheapest_distinct(rows: Sequence[Ranked], most: int) -> tuple[Model, ...]:
-    """The cheapest models, one a family while families last; a model without a price counts as the dearest."""
-    by_price = sorted(rows, key=lambda row: (row.cost_nano is None, row.cost_nano or 0, -row.quality))
+    """The cheapest models of the lowest tier first, one a family while families last; one without a price is last."""
+    by_price = sorted(
+        rows, key=lambda row: (TIERS.index(row.model.tier), row.cost_nano is None, row.cost_nano or 0, -row.quality)
+    )
     return _distinct_families([row.model for row in by_price])[:most]
 
 

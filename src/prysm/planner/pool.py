@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, NamedTuple
 
-from prysm.errors import InvalidRequest, NoProviderAvailable
+from prysm.core.chat import Sampling
+from prysm.errors import InvalidRequest, NoProviderAvailable, UnsupportedParameter
+from prysm.registry.wire_limits import inexpressible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from prysm.core.model import Model
     from prysm.core.plan import ChatRequest, Profile
+    from prysm.core.provider import ProviderSpec, WireFormat
 
 MIN_OUTPUT_TOKENS = 256
 """Room an answer needs at the least; a model that cannot give it is not asked."""
+
+
+class Exclusion(NamedTuple):
+    """Why a model cannot take a request, what would help, and the field that stands in the way."""
+
+    reason: str
+    fix: str
+    param: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +36,9 @@ class Pool:
     excluded: tuple[tuple[Model, str], ...]
 
 
-def narrow(candidates: Sequence[Model], request: ChatRequest, profile: Profile) -> Pool:
+def narrow(
+    candidates: Sequence[Model], request: ChatRequest, profile: Profile, provider: Callable[[str], ProviderSpec]
+) -> Pool:
     """Keep the models that can take this request; raise when none can, saying what would have helped.
 
     Models that the caller named are all used or none: one that cannot take the request is an error, not a gap.
@@ -35,12 +48,12 @@ def narrow(candidates: Sequence[Model], request: ChatRequest, profile: Profile) 
             "No model is live. Set a provider key (OPENAI_API_KEY, …), list a provider in prysm.toml, "
             "or install the local model with `prysm models pull local`."
         )
-    reasons = [(model, exclusion(model, request, profile)) for model in candidates]
-    kept = tuple(model for model, why in reasons if why is None)
-    excluded = tuple((model, why) for model, why in reasons if why is not None)
+    found = [(model, exclusion(model, request, profile, provider(model.provider).kind)) for model in candidates]
+    kept = tuple(model for model, why in found if why is None)
+    excluded = [(model, why) for model, why in found if why is not None]
     if not kept or (excluded and is_named(request)):
         raise _nothing_left(excluded, profile)
-    return Pool(kept, excluded)
+    return Pool(kept, tuple((model, why.reason) for model, why in excluded))
 
 
 def is_named(request: ChatRequest) -> bool:
@@ -48,14 +61,23 @@ def is_named(request: ChatRequest) -> bool:
     return request.pinned is not None or bool(request.models)
 
 
-def exclusion(model: Model, request: ChatRequest, profile: Profile) -> str | None:
+def exclusion(model: Model, request: ChatRequest, profile: Profile, kind: WireFormat) -> Exclusion | None:
     """Why `model` cannot take the request, or None when it can."""
     if not fits(model, profile.prompt_tokens, request.sampling.max_tokens):
-        return f"its context of {model.context_window} tokens is too short"
+        return Exclusion(
+            f"its context of {model.context_window} tokens is too short", "Shorten the prompt", "messages"
+        )
+    unsaid = inexpressible(kind, request.sampling)
+    if unsaid is not None:
+        return Exclusion(f"its provider cannot express '{unsaid}'", f"Leave out '{unsaid}'", unsaid)
     if model.quality_for(profile.task) == 0 and not is_named(request):
-        return f"the catalog says never to use it for {profile.task}"
+        return Exclusion(
+            f"the catalog says never to use it for {profile.task}", "Name it, or another model", "model"
+        )
     if request.max_cost_nano is not None and None in (model.price.input, model.price.output):
-        return "its price is unknown, so no ceiling could be kept"
+        return Exclusion(
+            "its price is unknown, so no ceiling could be kept", "Leave out max_cost_usd", "max_cost_usd"
+        )
     return None
 
 
@@ -65,10 +87,15 @@ def fits(model: Model, prompt_tokens: int, max_tokens: int | None) -> bool:
     return model.context_window is None or prompt_tokens + wanted <= model.context_window
 
 
-def _nothing_left(excluded: Iterable[tuple[Model, str]], profile: Profile) -> InvalidRequest:
-    listed = "; ".join(f"{model.id}: {why}" for model, why in list(excluded)[:8])
-    return InvalidRequest(
+def _nothing_left(excluded: Sequence[tuple[Model, Exclusion]], profile: Profile) -> InvalidRequest:
+    listed = "; ".join(f"{model.id}: {why.reason}" for model, why in excluded[:8])
+    first = excluded[0][1]
+    kind = UnsupportedParameter if first.param in SAMPLING_FIELDS else InvalidRequest
+    return kind(
         f"The models cannot take this request (about {profile.prompt_tokens} prompt tokens, task {profile.task}). "
-        f"{listed}. Shorten the prompt, raise the ceiling, or use a model that fits.",
-        param="messages",
+        f"{listed}. {first.fix}, or use a model that fits.",
+        param=first.param,
     )
+
+
+SAMPLING_FIELDS = frozenset(field.name for field in fields(Sampling))

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, TypeAlias
 
-from prysm.scoring.equivalence import LINK, OTHER_FACTS, similarity
+from prysm.scoring.equivalence import DENIED, LINK, similarity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prysm.scoring.equivalence import Answer
 
-APART = OTHER_FACTS + 0.01
-"""Similarity that no vetoed pair reaches."""
+APART = DENIED + 0.01
+"""Similarity that no pair reaches that contradicts itself."""
 
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 Group: TypeAlias = tuple[int, ...]
@@ -41,7 +41,7 @@ class Clustering:
 def cluster(answers: Sequence[Answer], weights: Sequence[float], priority: Sequence[float]) -> Clustering:
     """Partition at most some 40 answers by average linkage.
 
-    A pair that a veto keeps apart never shares a group, however well others would join them. Groups of equal weight
+    A pair that contradicts itself never shares a group, however well others would join them. Groups of equal weight
     rank by how close their medoid is to all answers, then by the medoid's `priority`, then by position.
     """
     matrix = _similarities(answers)
@@ -62,30 +62,42 @@ def cluster(answers: Sequence[Answer], weights: Sequence[float], priority: Seque
 
 
 def _similarities(answers: Sequence[Answer]) -> Matrix:
+    """Compare each two answers, equal texts once."""
+    known: dict[tuple[str, str], float] = {}
     n = len(answers)
     rows = [[1.0] * n for _ in range(n)]
     for i, j in combinations(range(n), 2):
-        rows[i][j] = rows[j][i] = similarity(answers[i], answers[j])
+        pair = answers[i].text, answers[j].text
+        if pair not in known:
+            known[pair] = known[pair[::-1]] = similarity(answers[i], answers[j])
+        rows[i][j] = rows[j][i] = known[pair]
     return tuple(map(tuple, rows))
 
 
 def _linked(matrix: Matrix) -> list[Group]:
-    """Join the two closest groups until none are close enough."""
-    groups: list[Group] = [(i,) for i in range(len(matrix))]
+    """Join the two closest groups until none are close enough.
+
+    The similarity of two groups is the mean over their pairs (average linkage); their sums and least pairs are
+    carried along, so that a join costs one row.
+    """
+    groups: dict[int, Group] = {i: (i,) for i in range(len(matrix))}
+    sums = [list(row) for row in matrix]
+    least = [list(row) for row in matrix]
     while len(groups) > 1:
-        closeness, one, other = max(
-            ((_closeness(a, b, matrix), a, b) for a, b in combinations(groups, 2)), key=lambda found: found[0]
+        closeness, i, j = max(
+            (
+                (sums[i][j] / (len(groups[i]) * len(groups[j])) if least[i][j] >= APART else 0.0, i, j)
+                for i, j in combinations(groups, 2)
+            ),
+            key=lambda found: found[0],
         )
         if closeness < LINK:
             break
-        groups = [group for group in groups if group not in (one, other)]
-        groups.append(tuple(sorted(one + other)))
-    return groups
-
-
-def _closeness(a: Group, b: Group, matrix: Matrix) -> float:
-    pairs = [matrix[i][j] for i in a for j in b]
-    return 0.0 if min(pairs) < APART else sum(pairs) / len(pairs)
+        groups[i] = tuple(sorted(groups[i] + groups.pop(j)))
+        for k in groups:
+            sums[i][k] = sums[k][i] = sums[i][k] + sums[j][k]
+            least[i][k] = least[k][i] = min(least[i][k], least[j][k])
+    return list(groups.values())
 
 
 def _medoid(group: Group, matrix: Matrix, weights: Sequence[float], priority: Sequence[float]) -> int:

@@ -7,11 +7,12 @@ Only the end of the text is searched, so hostile text costs no more than a long 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from prysm.scoring import question as asked
-from prysm.scoring.notation import MAX_CODE_CHARS, folded, formula, literal, program, tokens
+from prysm.scoring.formulas import formula
+from prysm.scoring.notation import BRACKETS, MAX_CODE_CHARS, folded, literal, program, tokens
 from prysm.scoring.numbers import exact
 from prysm.scoring.stated import MAX_ANSWER_CHARS, stated
 
@@ -36,16 +37,25 @@ _NEGATED = re.compile(
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d{1,3})?(?:/\d+)?(?:\s?\\?%)?")
 _MATHLIKE = re.compile(r"\\[a-zA-Z]+|[\^=+*/<>]|\d[a-z]|^[-\w]$|^[(\[].*,.*[)\]]$")
 _LONG_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{4,}")
+_TUPLE = re.compile(r"[(\[][^'\":]*,[^'\":]*[)\]]")
+_LATEX_WORDS = re.compile(
+    r"(?<=[\d})])\s*\\(?:text|mathrm|mbox)\s*\{[^{}]{0,40}\}|\\(?:begin|end)\{[a-zA-Z]{1,9}\}"
+)
+_LATEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{([^{}]{0,80})\}")
 _YES = {"yes": True, "true": True, "no": False, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    """A final answer: what kind it is, as it was written, and the spelling that equal answers share."""
+    """A final answer: what kind it is, as it was written, and the spelling that equal answers share.
+
+    `sure`: the text presents it as its answer; otherwise it is merely the last number there.
+    """
 
     kind: Kind
     value: str
     canonical: str
+    sure: bool = True
 
 
 def final_answer(text: str, question: str | None) -> Extracted | None:
@@ -65,6 +75,8 @@ def extract(text: str, question: Question) -> Extracted | None:
     tail = (text if run_on <= 0 else text[:run_on])[-TAIL_CHARS:].strip()
     if not tail:
         return None
+    if question.json and (data := _data(tail)):
+        return data
     if question.code and (code := _code(text[-MAX_CODE_CHARS:])):
         return code
     for answer in stated(tail, closed=question.closed):
@@ -134,11 +146,11 @@ def _quantity(value: str, question: Question) -> Extracted | None:
     number = exact(value, percent=not question.percent)
     if number is not None:
         return Extracted("number", value, number)
-    if value[0] in "[{'\"" or (value[0] == "(" and "," in value and "\\" not in value):
+    if value[0] in "[{'\"" and not _TUPLE.fullmatch(value):
         canonical = literal(value)
         number = exact(canonical)
         return Extracted("literal", value, canonical) if number is None else Extracted("number", value, number)
-    if _MATHLIKE.search(value) and not _LONG_WORD.search(value):
+    if _MATHLIKE.search(value) and not _LONG_WORD.search(_LATEX_WORDS.sub("", value)):
         canonical = formula(value)
         number = exact(canonical, percent=not question.percent)
         return Extracted("formula", value, canonical) if number is None else Extracted("number", value, number)
@@ -146,7 +158,7 @@ def _quantity(value: str, question: Question) -> Extracted | None:
 
 
 def _phrase(value: str) -> Extracted | None:
-    words = tokens(folded(value))
+    words = tokens(folded(_LATEX_TEXT.sub(r"\1", value) if "\\" in value else value))
     return Extracted("text", value, " ".join(words)) if words else None
 
 
@@ -189,7 +201,8 @@ def _last_number(tail: str, question: Question) -> Extracted | None:
     """Return the last number that the question did not bring, else the last."""
     found = _numbers(tail)
     news = [one for one in found if one[1] not in question.words]
-    return _number(tail, *(news or found)[-1], question) if found else None
+    last = _number(tail, *(news or found)[-1], question) if found else None
+    return replace(last, sure=False) if last else None
 
 
 def _negated(text: str, at: int) -> bool:
@@ -205,6 +218,16 @@ def _code(tail: str) -> Extracted | None:
     if not block.strip() or language.strip().lower() == "json":
         return None
     return Extracted("code", block, program(block))
+
+
+def _data(tail: str) -> Extracted | None:
+    """Return the last fenced block, else the whole text, when it is JSON with no field that names the answer."""
+    parts = tail.split("```")
+    block = tail if len(parts) == 1 else parts[-2 if len(parts) % 2 else -1].removeprefix("json")
+    value = block.strip()
+    if value[:1] not in BRACKETS or 'nswer"' in value:
+        return None
+    return Extracted("literal", value, literal(value))
 
 
 def _bare(tail: str, question: Question) -> Extracted | None:

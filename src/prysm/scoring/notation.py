@@ -1,24 +1,18 @@
-"""One spelling for what can be written in several ways: formulas, literals, programs, plain text."""
+"""One spelling for what can be written in several ways: literals, programs, plain text."""
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 import unicodedata
 import warnings
 
 MAX_CODE_CHARS = 20_000
+MAX_LITERAL_CHARS = 4_000
 BRACKETS = frozenset("[{(")
 
 _TOKEN = re.compile(r"\w+(?:[.'’]\w+)*")
-_LATEX_NOISE = re.compile(
-    r"\\(?:left|right|big|Big|bigg|displaystyle|mathrm|operatorname|limits)(?![a-zA-Z])|\\[,;!: ]"
-)
-_LATEX_TEXT = re.compile(r"\\(?:text|textbf|mbox)\s*\{([^{}]{0,80})\}")
-_SHORT_FRAC = re.compile(r"\\frac(\d)(\d)")
-_ATOM_FRAC = re.compile(r"\\frac\{(-?[\w.]{1,20})\}\{(\w{1,20})\}")
-_ATOM_BRACES = re.compile(r"([\^_]|\\sqrt)\{(\w)\}")
-_ASSIGNED = re.compile(r"^[a-zA-Z](?:\([a-zA-Z]\))?(?:=|\\in(?![a-z]))")
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s'\"]+|['\"]")
 _CODE_TOKEN = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|\w+|[^\w\s]")
 _CODE_COMMENT = re.compile(r"(?:(?<=\s)|^)(?:#|//)[^\n]*", re.MULTILINE)
@@ -34,24 +28,49 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
-def formula(text: str) -> str:
-    """Return LaTeX or plain algebra without spacing, sizing and one-letter braces; `x = …` loses its left side."""
-    plain = _LATEX_TEXT.sub(r"\1", text).replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
-    plain = _LATEX_NOISE.sub("", plain).replace("\\cdot", "").replace("$", "").replace("−", "-")
-    plain = "".join(plain.split()).rstrip(".")
-    plain = _ATOM_BRACES.sub(r"\1\2", _ATOM_FRAC.sub(r"\1/\2", _SHORT_FRAC.sub(r"\\frac{\1}{\2}", plain)))
-    return _ASSIGNED.sub("", plain)
-
-
 def literal(text: str) -> str:
-    """Return a list, tuple or dict literal with one spacing and one kind of quotes, a string literal bare."""
+    """Return a list, tuple, set, dict or JSON literal in one spelling, a string literal bare.
+
+    The order of a dict's keys and of a set's members does not count; `1`, `1.0` and `True` stay apart.
+    """
     plain = text.strip().strip("`")
     for _ in range(2):  # a model may quote what is quoted already
         if len(plain) > 1 and plain[0] == plain[-1] and plain[0] in "'\"" and plain.count(plain[0]) == len("''"):
             plain = plain[1:-1]
     if plain[:1] not in BRACKETS:
         return plain
+    parsed = _parsed(plain)
+    if parsed is not None:
+        return _spelled(parsed)
     return "".join(map(_requoted, _LITERAL.findall(plain))).replace(",]", "]").replace(",}", "}")
+
+
+def _parsed(plain: str) -> object:
+    """Read a literal of Python or JSON; `None` when it is neither, or too long."""
+    if len(plain) > MAX_LITERAL_CHARS:
+        return None
+    for read in (_python, json.loads):
+        try:
+            return read(plain)
+        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+            continue
+    return None
+
+
+def _python(plain: str) -> object:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.literal_eval(plain)
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, dict):
+        items = sorted(f"{_spelled(key)}: {_spelled(member)}" for key, member in value.items())
+        return f"{{{', '.join(items)}}}"
+    if isinstance(value, list | tuple):
+        inside = ", ".join(map(_spelled, value))
+        return f"[{inside}]" if isinstance(value, list) else f"({inside},)" if len(value) == 1 else f"({inside})"
+    return f"{{{', '.join(sorted(map(_spelled, value)))}}}" if isinstance(value, set) else repr(value)
 
 
 def _requoted(part: str) -> str:

@@ -15,6 +15,7 @@ _SCALES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9
 _WORDS = {word: i for i, word in enumerate(_SMALL.split())} | {
     word: tens for tens, word in zip(range(20, 100, 10), _TENS.split(), strict=True)
 }
+NUMBER_WORDS = frozenset((*_WORDS, *_SCALES))
 _MINUS = str.maketrans({"−": "-", "–": "-", "⁻": "-", "﹣": "-", "－": "-", "⁄": "/", "∕": "/", "×": "*"})
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8"}
 _NOISE = re.compile(r"\\[,;!: ]|[$€£¥₹]|\\\$|\^\{?\\?(?:circ|°)\}?|\\(?:left|right|displaystyle)\b|°")

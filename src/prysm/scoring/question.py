@@ -26,6 +26,10 @@ _POLAR_START = re.compile(
     r"(?:is|are|was|were|do|does|did|can|could|will|would|should|has|have|had|must|may|am)\s+\S"
 )
 _TRUE_OR_FALSE = re.compile(r"\b(?:true or false|yes or no|yes/no|true/false)\b")
+_FORMULA = re.compile(r"\\(?:\[|\(|[a-z]{3,}\b)|\$[^$\n]*[\\^_=][^$\n]*\$|\$[a-zA-Z]\$")
+_VARIABLE = re.compile(r"(?<!['’.])\b[b-hj-z]\b(?!['’.][a-z])")
+_DIGITS = re.compile(r"\d+")
+_SENTENCE = re.compile(r"[.!?](?:\s|$)")
 _LAST_QUESTION = re.compile(r"[.!?\n:]")
 
 
@@ -50,8 +54,10 @@ _PROGRAMS = _words("function code program script class method query regex sql de
 class Question:
     """The form a prompt asks for: `options` (letter → folded text) for a multiple choice, and what else shows.
 
-    `literal` is a value as a program prints it: case, quotes inside and spaces count. `words` are the prompt's own
-    words: an answer that repeats them says nothing by it.
+    `literal` is a value as a program prints it: case, quotes inside and spaces count; `json` asks for data.
+    `formula`: it holds LaTeX; `variables`: a letter on its own; `amount`: it asks how much or how many. `numbers`,
+    `sentences` and `length`, in words, count what is at its ends. `words` are the prompt's own words: an answer
+    that repeats them says nothing by it.
     """
 
     options: Mapping[str, str] = field(default_factory=lambda: _NO_OPTIONS)
@@ -59,7 +65,14 @@ class Question:
     numeric: bool = False
     percent: bool = False
     code: bool = False
+    json: bool = False
     literal: bool = False
+    formula: bool = False
+    variables: bool = False
+    amount: bool = False
+    numbers: int = 0
+    sentences: int = 0
+    length: int = 0
     words: frozenset[str] = frozenset()
 
     @property
@@ -85,7 +98,14 @@ def read(prompt: str | None) -> Question:
         numeric=_numeric(lower, words),
         percent="%" in lower or "percent" in lower,
         code=not (options or literal or words.isdisjoint(_MAKES) or words.isdisjoint(_PROGRAMS)),
+        json="json" in words,
         literal=literal,
+        formula=_FORMULA.search(text) is not None,
+        variables=_VARIABLE.search(text) is not None,
+        amount="how" in words and not words.isdisjoint(("many", "much")),
+        numbers=len(_DIGITS.findall(text)),
+        sentences=len(_SENTENCE.findall(text)),
+        length=len(text.split()),
         words=words,
     )
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import combinations
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from prysm.core.run import Candidate, Cluster, Score
 from prysm.scoring import confidence
 from prysm.scoring import question as asked
+from prysm.scoring.calibration import Evidence, shipped, task_class
 from prysm.scoring.cluster import Clustering, cluster
-from prysm.scoring.equivalence import LINK, Answer, prepare, similarity
+from prysm.scoring.equivalence import LINK, Answer, answers, prepare, same, similarity
+from prysm.scoring.evidence import VOTE_FEATURES, of_answer, of_vote
 from prysm.scoring.extract import Extracted, extract
 from prysm.scoring.question import OPEN
 from prysm.scoring.standing import standing
@@ -19,12 +20,10 @@ from prysm.scoring.surface import quality
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from prysm.core.model import Model
     from prysm.core.plan import Profile
+    from prysm.scoring.calibration import Parameters, Situation
     from prysm.scoring.question import Question
 
-SAME_MODEL, SAME_FAMILY, OTHER_FAMILY = 0.5, 0.25, 0.1
-"""Assumed correlation of two answers' errors, by how related their models are."""
 KEPT_FACTS = 0.55
 OPEN_TASKS = frozenset(("writing", "translation", "chat"))
 """Tasks whose answers have no form to look for."""
@@ -35,13 +34,14 @@ class Ballot:
     """The outcome of a vote. `winner` is the medoid of the top cluster.
 
     `unanimous`: at least two answers, one cluster, nobody abstained. `closed`: the answers were short enough to be
-    extracted and compared exactly.
+    extracted and compared exactly. `evidence` is what the score was found from.
     """
 
     winner: Candidate
     score: Score
     unanimous: bool
     closed: bool
+    evidence: Evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,52 +54,122 @@ class _Voter:
     weight: float
 
 
-def score_single(candidate: Candidate, profile: Profile, question: str) -> Score:
+def same_answer(a: Candidate, b: Candidate) -> bool:
+    """Tell whether two candidates say the same, whatever was asked."""
+    return same(*answers([a.text, b.text], None))
+
+
+def score_single(
+    candidate: Candidate, profile: Profile, question: str, *, calibration: Parameters | None = None
+) -> Score:
     """Score the only answer there is. `agreement` is `None`: one answer agrees with nobody."""
-    return _single(candidate, profile, OPEN if profile.task in OPEN_TASKS else asked.read(question))
+    evidence = evidence_single(candidate, profile, question)
+    value, method = confidence.assessed(evidence, calibration or shipped(), standing(candidate.completion))
+    return Score(value, None, method)
+
+
+def evidence_single(candidate: Candidate, profile: Profile, question: str) -> Evidence:
+    """Return what `score_single` goes by, to be kept with the outcome."""
+    return _evidence("single", candidate, _form(profile, question), profile)
 
 
 def score_votes(
-    candidates: Sequence[Candidate], profile: Profile, question: str, *, weights: Sequence[float] | None = None
+    candidates: Sequence[Candidate],
+    profile: Profile,
+    question: str,
+    *,
+    weights: Sequence[float] | None = None,
+    calibration: Parameters | None = None,
 ) -> Ballot:
     """Cluster the answers and score the medoid of the heaviest cluster.
 
     Refused, empty, cut and endlessly repeating answers abstain while better ones are there; so do answers that
     state nothing where most state something. Copies of one call count once. `Cluster.members` are positions in
-    `candidates`. At least one candidate is needed, and weights, if given, must be positive and as many.
+    `candidates`. At least one candidate is needed, and weights, if given, must be positive and as many. Some 20
+    long answers take milliseconds; more of them belong in a thread.
     """
-    form = asked.read(question)
+    form, parameters = asked.read(question), calibration or shipped()
     voters = _voters(candidates, form, weights)
     if sum(1 for voter in voters if voter.weight) <= 1:
-        return _alone(voters, profile, form)
+        return _alone(voters, profile, question, parameters)
     found = cluster(
         [voter.answer for voter in voters],
         [voter.weight for voter in voters],
         [voter.candidate.model.quality_for(profile.task) for voter in voters],
     )
+    clusters, top = _clusters(found, voters), voters[found.medoids[0]]
+    evidence = _vote_evidence(top.at, candidates, clusters, profile, form)
+    value, method = confidence.assessed(
+        evidence, parameters, standing(top.candidate.completion), valid=len(voters) / len(candidates)
+    )
     return Ballot(
-        winner=voters[found.medoids[0]].candidate,
-        score=_vote_score(found, voters, candidates, profile),
+        winner=top.candidate,
+        score=Score(value, found.shares[0], method, clusters),
         unanimous=len(found.groups) == 1 and len(voters) == len(candidates),
         closed=all(voter.answer.extracted is not None for voter in voters),
+        evidence=evidence,
     )
 
 
-def score_fused(output: Candidate, ballot: Ballot, profile: Profile, question: str) -> Score:
+def score_escalated(
+    chosen: int,
+    candidates: Sequence[Candidate],
+    ballot: Ballot,
+    profile: Profile,
+    question: str,
+    *,
+    calibration: Parameters | None = None,
+) -> Ballot:
+    """Score an answer that stands for who gave it, not for its votes: a stronger model's after others disagreed.
+
+    `chosen` is its position among the `candidates` of `ballot`. Agreement and clusters stay those of the ballot.
+    """
+    candidate = candidates[chosen]
+    form = _form(profile, question)
+    if not any(chosen in cluster_.members for cluster_ in ballot.score.clusters):
+        evidence = _evidence("single", candidate, form, profile)
+    else:
+        evidence = _vote_evidence(chosen, candidates, ballot.score.clusters, profile, form, situation="escalated")
+    value, method = confidence.assessed(evidence, calibration or shipped(), standing(candidate.completion))
+    score = Score(value, ballot.score.agreement, method, ballot.score.clusters)
+    return replace(ballot, winner=candidate, score=score, evidence=evidence)
+
+
+def score_fused(
+    output: Candidate, ballot: Ballot, profile: Profile, question: str, *, calibration: Parameters | None = None
+) -> Score:
     """Score an answer that a model wrote from the candidates of `ballot`.
 
     Agreement stays that of the independent answers; the fused one is no further vote.
     """
-    form = asked.read(question)
-    alone = _single(output, profile, form)
     if standing(output.completion) != "whole" or ballot.score.agreement is None:
-        return alone
+        return score_single(output, profile, question, calibration=calibration)
+    form = asked.read(question)
     answer = prepare(output.text, form)
     support = _support(answer, ballot, form)
-    looks = quality(output.text, profile, form, answer.extracted)
     against = ballot.unanimous and ballot.closed and not support
-    value, method = confidence.fused(ballot.score.agreement, support, looks, against_panel=against)
-    return Score(value, ballot.score.agreement, method, ballot.score.clusters)
+    known = (calibration or shipped()).assess(_fused_evidence(output, answer, ballot, support, profile))
+    if known is None:
+        looks = quality(output.text, profile, form, answer.extracted)
+        known = confidence.fused(ballot.score.agreement, support, looks, against_panel=against)
+    return Score(known[0], ballot.score.agreement, known[1], ballot.score.clusters)
+
+
+def evidence_fused(output: Candidate, ballot: Ballot, profile: Profile, question: str) -> Evidence:
+    """Return what a calibrated `score_fused` goes by, to be kept with the outcome."""
+    form = asked.read(question)
+    answer = prepare(output.text, form)
+    return _fused_evidence(output, answer, ballot, _support(answer, ballot, form), profile)
+
+
+def _fused_evidence(
+    output: Candidate, answer: Answer, ballot: Ballot, support: float, profile: Profile
+) -> Evidence:
+    """Return the panel's evidence with the output's own, its support in the place of the top share."""
+    own = of_answer(output, answer.extracted, OPEN, profile.task)
+    vote = {name: ballot.evidence.features.get(name, 0.0) for name in VOTE_FEATURES}
+    features = {**ballot.evidence.features, **own, **vote, "rival": 1 - support}
+    return Evidence("fused", ballot.evidence.task_class, features)
 
 
 def _support(output: Answer, ballot: Ballot, form: Question) -> float:
@@ -121,13 +191,31 @@ def _keeps(output: Answer, answer: Answer) -> bool:
     return open_answer and bool(facts) and len(facts & (output.numbers | output.names)) >= KEPT_FACTS * len(facts)
 
 
-def _single(candidate: Candidate, profile: Profile, form: Question) -> Score:
-    completion = candidate.completion
-    extracted = extract(completion.text, form) if form.closed else None
-    looks = quality(completion.text, profile, form, extracted)
-    prior = candidate.model.quality_for(profile.task)
-    value, method = confidence.single(prior, looks, standing(completion))
-    return Score(value, None, method)
+def _form(profile: Profile, question: str) -> Question:
+    form = asked.read(question)
+    return OPEN if profile.task in OPEN_TASKS and not form.options else form
+
+
+def _evidence(situation: Situation, candidate: Candidate, form: Question, profile: Profile) -> Evidence:
+    extracted = extract(candidate.text, form) if form is not OPEN else None
+    features = of_answer(candidate, extracted, form, profile.task)
+    return Evidence(situation, task_class(profile.task, form), features)
+
+
+def _vote_evidence(
+    chosen: int,
+    candidates: Sequence[Candidate],
+    clusters: Sequence[Cluster],
+    profile: Profile,
+    form: Question,
+    *,
+    situation: Situation | None = None,
+) -> Evidence:
+    models = [model for found in clusters for model in found.models]
+    kind = situation or ("panel" if len(set(models)) > 1 else "samples")
+    alone = _evidence(kind, candidates[chosen], form, profile)
+    vote = of_vote(chosen, [found.members for found in clusters], [found.weight for found in clusters], models)
+    return replace(alone, features={**alone.features, **vote})
 
 
 def _voters(candidates: Sequence[Candidate], form: Question, weights: Sequence[float] | None) -> list[_Voter]:
@@ -154,32 +242,24 @@ def _standing_positions(candidates: Sequence[Candidate]) -> list[int]:
 
 
 def _call(candidate: Candidate, at: int) -> object:
-    """Name the call that an answer came from: the same provider request is the same answer, served twice."""
-    return candidate.completion.provider_request_id or at
+    """Name the call that an answer came from: one model's request with one text is one answer, served twice.
+
+    The id alone does not tell: providers give ids of their own, and some give the same to everyone.
+    """
+    done, model = candidate.completion, candidate.model
+    return (model.provider, model.id, done.provider_request_id, done.text) if done.provider_request_id else at
 
 
-def _alone(voters: Sequence[_Voter], profile: Profile, form: Question) -> Ballot:
+def _alone(voters: Sequence[_Voter], profile: Profile, question: str, parameters: Parameters) -> Ballot:
     """Score a vote with one voter, as one answer."""
     winner = max(voters, key=lambda voter: voter.weight)
-    score = _single(winner.candidate, profile, form)
-    closed = winner.answer.extracted is not None
-    return Ballot(winner.candidate, score, unanimous=False, closed=closed)
-
-
-def _vote_score(
-    found: Clustering, voters: Sequence[_Voter], candidates: Sequence[Candidate], profile: Profile
-) -> Score:
-    winner = voters[found.medoids[0]].candidate
-    independent = [voter.candidate.model for voter in voters if voter.weight]
-    value, method = confidence.votes(
-        found.shares[0],
-        found.degree(found.medoids[0], [voter.weight for voter in voters]),
-        prior=winner.model.quality_for(profile.task),
-        effective=confidence.effective_share(len(independent), _correlation(independent)),
-        valid=len(voters) / len(candidates),
+    return Ballot(
+        winner=winner.candidate,
+        score=score_single(winner.candidate, profile, question, calibration=parameters),
+        unanimous=False,
+        closed=winner.answer.extracted is not None,
+        evidence=evidence_single(winner.candidate, profile, question),
     )
-    cap = confidence.STANDING_CAPS[standing(winner.completion)]
-    return Score(min(value, cap), found.shares[0], method, _clusters(found, voters))
 
 
 def _clusters(found: Clustering, voters: Sequence[_Voter]) -> tuple[Cluster, ...]:
@@ -196,15 +276,3 @@ def _clusters(found: Clustering, voters: Sequence[_Voter]) -> tuple[Cluster, ...
 
 def _value(extracted: Extracted | None) -> str | None:
     return extracted.value if extracted is not None and extracted.kind != "code" else None
-
-
-def _correlation(models: Sequence[Model]) -> float:
-    """Return the mean assumed correlation over all pairs."""
-    pairs = [_related(a, b) for a, b in combinations(models, 2)]
-    return sum(pairs) / len(pairs)
-
-
-def _related(a: Model, b: Model) -> float:
-    if a.id == b.id:
-        return SAME_MODEL
-    return SAME_FAMILY if a.family == b.family else OTHER_FAMILY

@@ -29,7 +29,7 @@ def quality(text: str, profile: Profile, question: Question, extracted: Extracte
         0.35 * _complete(seen, extracted)
         + 0.25 * _has_form(seen, question, extracted)
         + 0.15 * _covers(seen, profile)
-        + 0.15 * (1 - _hedging(seen))
+        + 0.15 * (1 - hedging(seen))
         + 0.10 * (PLAUSIBLE_CHARS.get(profile.task, 1) <= len(text) <= MAX_PLAUSIBLE_CHARS)
     )
 
@@ -53,7 +53,7 @@ def _covers(seen: str, profile: Profile) -> float:
     return min(1.0, (1 + len(_PART.findall(seen))) / asked)
 
 
-def _hedging(seen: str) -> float:
+def hedging(seen: str) -> float:
     """Return hedges per sentence, at most 1."""
     hedges = len(_HEDGE.findall(seen.lower()))
     return min(1.0, hedges / max(1, seen.count(". ") + seen.count("\n") + 1)) if hedges else 0.0

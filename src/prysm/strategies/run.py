@@ -77,11 +77,19 @@ class Run:
     def sampled(self, sample: int = 0) -> Sampling:
         """The caller's sampling, made random enough for answers to differ, reproducibly when a seed was given."""
         own = self.request.sampling
-        return replace(
-            own,
-            temperature=own.temperature or SAMPLING_TEMPERATURE,
-            seed=None if own.seed is None else own.seed + sample,
-        )
+        temperature = own.temperature
+        if temperature is None or (
+            temperature == 0 and len({model.id for model in self.plan.models}) < self._width
+        ):
+            temperature = SAMPLING_TEMPERATURE  # at 0 one model would only repeat itself
+            if own.temperature is not None:
+                self.degrade("temperature_raised")
+        return replace(own, temperature=temperature, seed=None if own.seed is None else own.seed + sample)
+
+    @property
+    def _width(self) -> int:
+        """How many answers the plan asks for at once."""
+        return max(self.plan.samples, len(self.plan.models))
 
     def cooled(self, temperature: float) -> Sampling:
         """The caller's sampling at no more than `temperature`."""

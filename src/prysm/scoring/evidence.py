@@ -1,0 +1,145 @@
+"""What can be seen of an answer and of the vote around it, as numbers: the input of a calibrated confidence.
+
+All of it comes from the texts and the call records; none needs another call.
+"""
+
+from __future__ import annotations
+
+import re
+from math import log1p
+from typing import TYPE_CHECKING
+
+from prysm.core.model import TIER_QUALITY
+from prysm.scoring.logistic import logit
+from prysm.scoring.surface import hedging
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prysm.core.model import Model, Task
+    from prysm.core.run import Candidate
+    from prysm.scoring.extract import Extracted
+    from prysm.scoring.question import Question
+
+PRIOR_FEATURES = (
+    "prior",  # log odds of the model's quality for the task, where the catalog knows it, else 0
+    "tier",  # log odds of its tier's quality, where it does not, else 0
+    "assumed",  # the catalog does not know it
+)
+ANSWER_FEATURES = (
+    "silent",  # no answer could be extracted where one short answer is asked for
+    "wrong_sum",  # an equation of numbers in the text does not hold
+    "hedging",  # hedges a sentence, at most 1
+    "stated",  # log odds of the confidence that the answer states, 0 where it states none
+    "logprob",  # mean log probability of a token, 0 where the call has none
+)
+FORM_FEATURES = (
+    "round",  # the answer is a whole number, a letter or a word: nothing with a fraction, root or variable
+    "echoed",  # the reasoning ends in the same answer
+    "length",  # log of the answer's tokens, reasoning included
+    "prompt_length",  # log of the prompt's words
+    "prompt_numbers",  # log of its numbers
+    "prompt_sentences",  # log of its sentences
+    "prompt_formula",  # it holds LaTeX
+    "prompt_variables",  # it holds a letter on its own
+    "prompt_amount",  # it asks how much or how many
+)
+"""What means something else in each class of task: not for the parameters that stand in for an unknown class."""
+VOTE_FEATURES = (
+    "share",  # weight of the answer's cluster
+    "unanimity",  # its square
+    "rival",  # weight of the largest other cluster
+    "groups",  # clusters beyond the first, per answer beyond the first
+    "voters",  # log of the number of answers
+    "models",  # distinct models beyond the first, per answer beyond the first
+)
+CHARS_PER_TOKEN = 4
+SEEN_CHARS, ECHO_CHARS = 4_000, 240
+PRIOR_BOUNDS = (0.03, 0.97)
+SUM_TOLERANCE = 0.01
+
+_SPACED = re.compile(r"\s*([-+*/×÷^=])\s*")
+_SUM = re.compile(
+    r"(?<![\w.+*/×÷^=(-])(\d+(?:\.\d+)?)([-+*/×÷])(\d+(?:\.\d+)?)=(-?\d+(?:\.\d+)?)(?![\d.]*[*/×÷^%(])"
+)
+_CONFIDENCE = re.compile(r"[Cc]onfidence(?: level| score)?[\"*]*\s*(?:is|:|=)\s*[\"*]*(\d{1,3}(?:\.\d+)?)\s*(%?)")
+_SIGN_NOISE = str.maketrans("", "", "$€£,\\")
+
+
+def of_answer(candidate: Candidate, extracted: Extracted | None, form: Question, task: Task) -> dict[str, float]:
+    """Return what is known of an answer by itself."""
+    text, stated = candidate.text, stated_confidence(candidate.text)
+    seen = text[-SEEN_CHARS:]
+    return _prior(candidate.model, task) | {
+        "silent": float(extracted is None and form.closed),
+        "wrong_sum": float(_has_wrong_sum(seen)),
+        "hedging": hedging(seen),
+        "stated": 0.0 if stated is None else _odds(stated),
+        "round": float(extracted is not None and extracted.canonical.lstrip("-").isalnum()),
+        "echoed": float(extracted is not None and _echoes(seen, extracted.value)),
+        "length": log1p(candidate.completion.usage.completion_tokens or len(text) / CHARS_PER_TOKEN),
+        "prompt_length": log1p(form.length),
+        "prompt_numbers": log1p(form.numbers),
+        "prompt_sentences": log1p(form.sentences),
+        "prompt_formula": float(form.formula),
+        "prompt_variables": float(form.variables),
+        "prompt_amount": float(form.amount),
+    }
+
+
+def of_vote(
+    chosen: int, groups: Sequence[Sequence[int]], shares: Sequence[float], models: Sequence[str]
+) -> dict[str, float]:
+    """Return what a vote says of one of its answers: `chosen` is a position among those that `groups` partition."""
+    own = next(i for i, group in enumerate(groups) if chosen in group)
+    beyond = max(1, len(models) - 1)
+    return {
+        "share": shares[own],
+        "unanimity": shares[own] ** 2,
+        "rival": max((share for i, share in enumerate(shares) if i != own), default=0.0),
+        "groups": (len(groups) - 1) / beyond,
+        "voters": log1p(len(models)),
+        "models": (len(set(models)) - 1) / beyond,
+    }
+
+
+def _prior(model: Model, task: Task) -> dict[str, float]:
+    known = model.quality.get(task, model.quality.get("default"))
+    return {
+        "prior": 0.0 if known is None else _odds(known),
+        "tier": _odds(TIER_QUALITY[model.tier]) if known is None else 0.0,
+        "assumed": float(known is None),
+    }
+
+
+def _odds(probability: float) -> float:
+    return logit(min(PRIOR_BOUNDS[1], max(PRIOR_BOUNDS[0], probability)))
+
+
+def stated_confidence(text: str) -> float | None:
+    """Return the last confidence that a text states, 0–1: `Confidence: 85%`, `"confidence": 0.85`."""
+    found = _CONFIDENCE.findall(text[-SEEN_CHARS:]) if "onfidence" in text[-SEEN_CHARS:] else []
+    if not found:
+        return None
+    written, percent = found[-1]
+    value = float(written) / (100 if percent or float(written) > 1 else 1)
+    return value if value <= 1 else None
+
+
+def _echoes(seen: str, value: str) -> bool:
+    """Tell whether what stands before the announced answer ends in that answer."""
+    wanted = value.strip(" .$\"'")
+    at = seen.rfind(wanted)
+    return bool(wanted) and at > 0 and wanted in seen[max(0, at - ECHO_CHARS) : at]
+
+
+def _has_wrong_sum(seen: str) -> bool:
+    sums = _SUM.findall(_SPACED.sub(r"\1", seen.translate(_SIGN_NOISE))) if "=" in seen else []
+    return any(not _holds(float(a), sign, float(b), float(c)) for a, sign, b, c in sums)
+
+
+def _holds(a: float, sign: str, b: float, c: float) -> bool:
+    if sign in "/÷" and not b:
+        return True
+    worked = {"+": a + b, "-": a - b, "*": a * b, "×": a * b}[sign] if sign not in "/÷" else a / b
+    return abs(worked - c) <= SUM_TOLERANCE * max(1.0, abs(worked))
