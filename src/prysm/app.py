@@ -32,6 +32,7 @@ from prysm.providers.build import build_provider
 from prysm.providers.ollama import discover, ollama_models
 from prysm.providers.transport import open_transport
 from prysm.registry.catalog import Catalog
+from prysm.scoring.calibration import install, load
 from prysm.store.database import Database
 from prysm.telemetry import Telemetry, configure_logging
 
@@ -65,6 +66,7 @@ def from_environment() -> FastAPI:
 
 def create_app(settings: Settings, config: Config, local: Endpoint | None = None) -> FastAPI:
     """Wire the application. Needs a migrated database at `settings.database_url`."""
+    install(load(config.scoring.calibration) if config.scoring.calibration else None)
     telemetry = Telemetry()
     docs = config.server.docs
 

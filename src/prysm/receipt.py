@@ -28,7 +28,7 @@ from prysm.proof.verify import VERSION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from prysm.core.run import Finished, Stage, Verdict
+    from prysm.core.run import Evidence, Finished, Stage, Verdict
     from prysm.proof.canonical import Json
 
 _WIRE_TEXT_LIMIT = 200
@@ -121,6 +121,7 @@ def _record(run: Finished, spent: Account) -> dict[str, Json]:
         "confidence": _decimal(score.confidence if score else None),
         "agreement": _decimal(score.agreement if score else None),
         "method": score.method if score else None,
+        "evidence": _evidence(score.evidence if score else None),
         "degraded": list(run.degraded),
         "usage": {
             "input_tokens": spent.prompt_tokens,
@@ -144,6 +145,14 @@ def _answer(verdict: Verdict | None) -> Json:
         "provider": candidate.model.provider,
         "finish": candidate.completion.finish_reason,
     }
+
+
+def _evidence(evidence: Evidence | None) -> Json:
+    """The figures behind the confidence: with an outcome beside them, a row that calibration can be fitted on."""
+    if evidence is None:
+        return None
+    features: dict[str, Json] = {name: f"{value:.4f}" for name, value in evidence.features.items() if value}
+    return {"situation": evidence.situation, "task_class": evidence.task_class, "features": features}
 
 
 def _commitments(run: Finished, salts: tuple[bytes, bytes]) -> tuple[dict[str, Json], dict[str, Opening]]:

@@ -177,15 +177,6 @@ async def test_an_unknown_price_makes_the_total_unknown_not_free(strategy: Strat
     assert account(run.stages).total_nano is None
 
 
-async def test_copies_of_one_models_answer_do_not_agree_with_each_other(strategy: StrategyName) -> None:
-    if strategy != "self_consistency":
-        pytest.skip("asks different models, whose equal answers are no copies")
-    on = world()
-    on.provider.copies = True
-    verdict, _ = await performed(strategy, on)
-    assert verdict.score.agreement is None
-
-
 async def test_what_a_candidate_says_changes_no_instruction(strategy: StrategyName) -> None:
     attacked, plain = world(ATTACK, ATTACK), world(says("Final answer: 401"), says("Final answer: 401"))
     for on in (attacked, plain):

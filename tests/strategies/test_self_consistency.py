@@ -100,3 +100,10 @@ async def test_a_wave_is_asked_at_once() -> None:
     world = World({"a": replace(says(final(391)), latency_ms=30)})
     await world.perform(vote())
     assert (world.provider.most, len(world.provider.calls)) == (3, 3)
+
+
+async def test_copies_of_one_answer_do_not_agree_with_each_other() -> None:
+    world = sampled(*[final(391)] * 5)
+    world.provider.copies = True
+    verdict, _ = await world.perform(vote())
+    assert verdict.score.agreement is None

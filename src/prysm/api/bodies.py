@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prysm.core.chat import Message, Sampling
 from prysm.core.model import NANO_PER_USD
-from prysm.core.plan import STRATEGIES, ChatRequest, RoutingMode, StrategyName
+from prysm.core.plan import STRATEGIES, ChatRequest, Consensus, RoutingMode, StrategyName
 from prysm.errors import InvalidRequest, UnsupportedParameter
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ LATER: Mapping[str, tuple[object, ...]] = MappingProxyType(
         "brain_config": (),
         "cache": (),
         "compliance": (),
-        "consensus": ("majority",),
-        "consensus_threshold": (),
         "function_call": (),
         "functions": (),
         "logit_bias": (),
@@ -114,6 +112,8 @@ class _Shared(BaseModel):
     rounds: Annotated[int, Field(ge=1, le=4)] | None = None
     layers: Annotated[int, Field(ge=1, le=3)] | None = None
     judge_model: ModelName | None = None
+    consensus: Consensus | None = None
+    consensus_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
     models: Names | None = None
     aggregator: ModelName | None = None
     fallback: Names | None = None
@@ -158,6 +158,8 @@ class _Shared(BaseModel):
             rounds=self.rounds,
             layers=self.layers,
             judge=self.judge_model,
+            consensus=self.consensus,
+            consensus_threshold=self.consensus_threshold,
             models=tuple(self.models or ()),
             aggregator=self.aggregator,
             fallback=tuple(self.fallback or ()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,9 +14,13 @@ from prysm.api.proofs import no_receipt, parsed_id
 from prysm.api.services import read_body, services
 from prysm.errors import InvalidRequest
 
+if TYPE_CHECKING:
+    from prysm.store.feedback import Judged
+
 router = APIRouter(tags=["Feedback"])
 
 _BIGINT = 2**63
+RIGHT_FROM = 0.5
 
 
 class FeedbackBody(BaseModel):
@@ -65,4 +69,9 @@ async def given(
 ) -> dict[str, Any]:
     """What was said of answers, newest first, with what their receipts say of them; `after` is the last id seen."""
     found = await services(request).feedback.outcomes(limit + 1, after)
-    return {"object": "list", "data": [asdict(one) for one in found[:limit]], "has_more": len(found) > limit}
+    return {"object": "list", "data": [_outcome(one) for one in found[:limit]], "has_more": len(found) > limit}
+
+
+def _outcome(judged: Judged) -> dict[str, Any]:
+    """A judgement as a row that `prysm calibrate` reads; half a point or more counts as right."""
+    return asdict(judged) | {"correct": judged.score >= RIGHT_FROM, "group": str(judged.request_id)}

@@ -24,6 +24,7 @@ COMMANDS = {
     "route": "Show which model would answer, and why.",
     "models": "List the models, or pull the local one.",
     "replay": "Try the strategies on recorded answers.",
+    "calibrate": "Fit confidence to your own outcomes.",
     "proof": "Fetch a receipt, or check one.",
     "feedback": "Say whether an answer was right.",
     "outcomes": "Show what was said of the answers, or export it.",

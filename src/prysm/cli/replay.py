@@ -18,6 +18,7 @@ from prysm.config import load_config
 from prysm.errors import InvalidRequest
 from prysm.replay import Settings, Trial, read, read_prices
 from prysm.replay import replay as run
+from prysm.scoring.calibration import install, load
 from prysm.strategies import gate
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ def replay(  # noqa: PLR0913  # one argument an option
     seed: Annotated[int, typer.Option("--seed", help="Of the resampling and of every shuffle.")] = 0,
     calibration: Annotated[
         Path | None,
-        typer.Option("--calibration", metavar="FILE", help="A gate of the cascade fitted on other rows."),
+        typer.Option("--calibration", metavar="FILE", help="A calibration of your own, from `prysm calibrate`."),
+    ] = None,
+    fitted_gate: Annotated[
+        Path | None, typer.Option("--gate", metavar="FILE", help="A gate of the cascade fitted on other rows.")
     ] = None,
     report: Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write the report there.")] = None,
     json: Json = False,
@@ -53,6 +57,8 @@ def replay(  # noqa: PLR0913  # one argument an option
     A row is {"id", "prompt", "answers": [{"model", "text", "extracted", "correct", "prompt_tokens",
     "completion_tokens"}]}. Whether an answer is correct is read by the report alone.
     """
+    if calibration:
+        install(load(calibration))
     trial = Trial(
         data=data.name,
         rows=read(data),
@@ -61,7 +67,7 @@ def replay(  # noqa: PLR0913  # one argument an option
         policies=load_config(Environment.from_environment(os.environ), os.environ).policies,
         strategies=(strategy,) if strategy else (),
         settings=Settings(policy, k, samples, seed),
-        gate=gate.from_file(calibration) if calibration else None,
+        gate=gate.from_file(fitted_gate) if fitted_gate else None,
     )
     with Progress(*_COLUMNS, console=show.console(), transient=True) as progress:
         task = progress.add_task("rows", total=len(trial.rows))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from prysm.config.complaints import complaints, dangling, duplicates, entries, entry_ids, has_id
-from prysm.config.tables import File, ModelTable, PolicyTable, Proof, ProviderTable, Retention, Server
+from prysm.config.tables import File, ModelTable, PolicyTable, Proof, ProviderTable, Retention, Scoring, Server
 from prysm.core.plan import Policy
 from prysm.errors import ConfigError
 
@@ -31,6 +31,7 @@ _TABLES: Mapping[str, type[Table]] = {
     "server": Server,
     "retention": Retention,
     "proof": Proof,
+    "scoring": Scoring,
     "policies": PolicyTable,
     "providers": ProviderTable,
     "models": ModelTable,
@@ -45,6 +46,7 @@ class Config:
     server: Server
     retention: Retention
     proof: Proof
+    scoring: Scoring
     policies: Mapping[str, Policy]
     fallbacks: Mapping[str, tuple[str, ...]]
     providers: tuple[ProviderSpec, ...]
@@ -146,6 +148,7 @@ def _config(path: Path | None, file: File, environ: Mapping[str, str]) -> Config
         server=file.server,
         retention=file.retention,
         proof=file.proof,
+        scoring=file.scoring,
         policies=MappingProxyType(
             {name: Policy(name, **table.model_dump()) for name, table in file.policies.items()}
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -150,6 +151,12 @@ class Proof(Table):
     seal: Seal = "strict"
 
 
+class Scoring(Table):
+    """`[scoring]`: the operator's own calibration, a file that `prysm calibrate` wrote."""
+
+    calibration: Annotated[Path | None, Field(strict=False)] = None
+
+
 class File(Table):
     """The whole of `prysm.toml`, laid over the built-in catalog."""
 
@@ -157,6 +164,7 @@ class File(Table):
     server: Server = Server()
     retention: Retention = Retention()
     proof: Proof = Proof()
+    scoring: Scoring = Scoring()
     policies: dict[PolicyName, PolicyTable]
     fallbacks: dict[str, list[str]] = Field(default_factory=dict)
     providers: list[ProviderTable]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -29,6 +29,9 @@ StageKind: TypeAlias = Literal[
     "repair",
     "verify",
 ]
+Situation: TypeAlias = Literal["single", "samples", "panel", "escalated", "fused"]
+"""One answer; votes of one model; votes of several; the answer of a model asked after others disagreed; an answer
+written from several."""
 StageStatus: TypeAlias = Literal["ok", "failed", "cancelled"]
 Outcome: TypeAlias = Literal["ok", "degraded", "failed", "client_aborted", "interrupted"]
 
@@ -90,6 +93,15 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of an answer before its outcome: the row that calibration is fitted on, less `correct`."""
+
+    situation: Situation
+    task_class: str
+    features: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """How far to trust an answer: `confidence` is P(correct), `agreement` the top cluster's share.
 
@@ -101,6 +113,7 @@ class Score:
     method: str
     clusters: tuple[Cluster, ...] = ()
     bar_cleared: bool | None = None
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,19 +10,31 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
+from prysm.core.run import Evidence, Situation
+from prysm.errors import ConfigError
 from prysm.scoring.logistic import Model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from prysm.core.model import Task
     from prysm.scoring.question import Question
 
-Situation: TypeAlias = Literal["single", "samples", "panel", "escalated", "fused"]
-"""One answer; votes of one model; votes of several; the answer of a model asked after others disagreed; an answer
-written from several."""
+__all__ = [
+    "SITUATIONS",
+    "Evidence",
+    "Parameters",
+    "Situation",
+    "current",
+    "install",
+    "lineage",
+    "load",
+    "shipped",
+    "task_class",
+]
 
 SITUATIONS: tuple[Situation, ...] = get_args(Situation)
 LEAST, MOST = 0.01, 0.99
@@ -30,15 +42,6 @@ NEAR = 0.25
 """Log odds beyond the fitted priors up to which a model is like those that were seen."""
 FIGURES = 2
 """Numbers that a question brings from which it is to be worked out rather than known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What is known of an answer before its outcome: the row that calibration is fitted on, less `correct`."""
-
-    situation: Situation
-    task_class: str
-    features: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,28 @@ def task_class(task: Task, form: Question) -> str:
 def shipped() -> Parameters:
     """Return the parameters that come with this version."""
     return Parameters.from_json(json.loads(files("prysm.scoring").joinpath("calibration.json").read_text()))
+
+
+_own: list[Parameters] = []
+
+
+def install(own: Parameters | None) -> None:
+    """Score with an operator's own parameters from now on; None goes back to the shipped ones. Called at the start."""
+    _own[:] = [own] if own is not None else []
+
+
+def current() -> Parameters:
+    """Return the parameters in force."""
+    return _own[0] if _own else shipped()
+
+
+def load(path: Path) -> Parameters:
+    """Read the file that `prysm calibrate` wrote; raises `ConfigError`."""
+    try:
+        return Parameters.from_json(json.loads(path.read_text()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        fix = "Make one with `prysm calibrate OUTCOMES --out FILE`."
+        raise ConfigError(f"{path} holds no calibration ({type(error).__name__}). {fix}") from None
 
 
 def _written(models: Mapping[Situation, Model]) -> dict[str, Any]:

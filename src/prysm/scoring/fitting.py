@@ -46,15 +46,21 @@ class Outcome:
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
-    """Read outcomes from a JSON Lines file, gzipped or not; raises `InvalidRequest` naming the first bad line."""
+    """Read outcomes from a JSON Lines file, gzipped or not; raises `InvalidRequest` naming the first bad line.
+
+    Lines whose `features` are null, judgements of answers without evidence, are passed over.
+    """
     stored = path.read_bytes()
     text = (gzip.decompress(stored) if path.suffix == ".gz" else stored).decode()
-    return [_outcome(line, number) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    read = (_outcome(line, number) for number, line in enumerate(text.splitlines(), 1) if line.strip())
+    return [outcome for outcome in read if outcome is not None]
 
 
-def _outcome(line: str, number: int) -> Outcome:
+def _outcome(line: str, number: int) -> Outcome | None:
     try:
         row: dict[str, Any] = json.loads(line)
+        if row["features"] is None:
+            return None
         situation, correct = row["situation"], row["correct"]
         if situation not in SITUATIONS or not isinstance(correct, bool):
             raise ValueError  # noqa: TRY301 - one place says what a line must hold

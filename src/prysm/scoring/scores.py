@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prysm.core.run import Candidate, Cluster, Score
 from prysm.scoring import confidence
 from prysm.scoring import question as asked
-from prysm.scoring.calibration import Evidence, shipped, task_class
+from prysm.scoring.calibration import Evidence, current, task_class
 from prysm.scoring.cluster import Clustering, cluster
 from prysm.scoring.equivalence import LINK, Answer, answers, prepare, same, similarity
 from prysm.scoring.evidence import VOTE_FEATURES, of_answer, of_vote
@@ -64,8 +64,8 @@ def score_single(
 ) -> Score:
     """Score the only answer there is. `agreement` is `None`: one answer agrees with nobody."""
     evidence = evidence_single(candidate, profile, question)
-    value, method = confidence.assessed(evidence, calibration or shipped(), standing(candidate.completion))
-    return Score(value, None, method)
+    value, method = confidence.assessed(evidence, calibration or current(), standing(candidate.completion))
+    return Score(value, None, method, evidence=evidence)
 
 
 def evidence_single(candidate: Candidate, profile: Profile, question: str) -> Evidence:
@@ -88,7 +88,7 @@ def score_votes(
     `candidates`. At least one candidate is needed, and weights, if given, must be positive and as many. Some 20
     long answers take milliseconds; more of them belong in a thread.
     """
-    form, parameters = asked.read(question), calibration or shipped()
+    form, parameters = asked.read(question), calibration or current()
     voters = _voters(candidates, form, weights)
     if sum(1 for voter in voters if voter.weight) <= 1:
         return _alone(voters, profile, question, parameters)
@@ -104,7 +104,7 @@ def score_votes(
     )
     return Ballot(
         winner=top.candidate,
-        score=Score(value, found.shares[0], method, clusters),
+        score=Score(value, found.shares[0], method, clusters, evidence=evidence),
         unanimous=len(found.groups) == 1 and len(voters) == len(candidates),
         closed=all(voter.answer.extracted is not None for voter in voters),
         evidence=evidence,
@@ -130,8 +130,8 @@ def score_escalated(
         evidence = _evidence("single", candidate, form, profile)
     else:
         evidence = _vote_evidence(chosen, candidates, ballot.score.clusters, profile, form, situation="escalated")
-    value, method = confidence.assessed(evidence, calibration or shipped(), standing(candidate.completion))
-    score = Score(value, ballot.score.agreement, method, ballot.score.clusters)
+    value, method = confidence.assessed(evidence, calibration or current(), standing(candidate.completion))
+    score = Score(value, ballot.score.agreement, method, ballot.score.clusters, evidence=evidence)
     return replace(ballot, winner=candidate, score=score, evidence=evidence)
 
 
@@ -148,11 +148,12 @@ def score_fused(
     answer = prepare(output.text, form)
     support = _support(answer, ballot, form)
     against = ballot.unanimous and ballot.closed and not support
-    known = (calibration or shipped()).assess(_fused_evidence(output, answer, ballot, support, profile))
+    evidence = _fused_evidence(output, answer, ballot, support, profile)
+    known = (calibration or current()).assess(evidence)
     if known is None:
         looks = quality(output.text, profile, form, answer.extracted)
         known = confidence.fused(ballot.score.agreement, support, looks, against_panel=against)
-    return Score(known[0], ballot.score.agreement, known[1], ballot.score.clusters)
+    return Score(known[0], ballot.score.agreement, known[1], ballot.score.clusters, evidence=evidence)
 
 
 def evidence_fused(output: Candidate, ballot: Ballot, profile: Profile, question: str) -> Evidence:

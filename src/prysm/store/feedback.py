@@ -61,6 +61,9 @@ class Judged:
     confidence: float | None = None
     agreement: float | None = None
     simulated: bool | None = None
+    situation: str | None = None
+    task_class: str | None = None
+    features: Mapping[str, float] | None = None
 
 
 class FeedbackStore:
@@ -121,9 +124,18 @@ def _of_receipt(payload: bytes) -> Mapping[str, Any]:
             "confidence": _number(record["confidence"]),
             "agreement": _number(record["agreement"]),
             "simulated": record["simulated"],
+            **_evidence(record.get("evidence")),
         }
     except (KeyError, TypeError, ValueError):
         return {}
+
+
+def _evidence(found: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The figures behind the confidence; receipts of earlier versions have none."""
+    if found is None:
+        return {}
+    features = {name: float(value) for name, value in found["features"].items()}
+    return {"situation": found["situation"], "task_class": found["task_class"], "features": features}
 
 
 def _number(decimal: str | None) -> float | None:

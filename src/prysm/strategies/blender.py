@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from prysm.core.run import Verdict
 from prysm.errors import BudgetExceeded, ProviderError
-from prysm.scoring import score_fused, score_single, score_votes, usable
+from prysm.scoring import score_fused, score_single, usable
 from prysm.strategies.fan_out import fan_out, quorum_of
 from prysm.strategies.judge import prefer
 from prysm.strategies.prompts import aggregate
-from prysm.strategies.proposals import propose, settled, standing
+from prysm.strategies.proposals import propose, settled, standing, vote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Blender:
         proposals = await propose(run)
         if len(proposals) == 1:
             return Verdict(proposals[0], score_single(proposals[0], run.plan.profile, run.question))
-        ballot = score_votes(proposals, run.plan.profile, run.question)
+        ballot = vote(run, proposals)
         if settled(proposals, ballot):
             run.note("vote", tuple(c.stage for c in proposals), f"all {len(proposals)} agree, nothing to rank")
             return Verdict(ballot.winner, ballot.score)

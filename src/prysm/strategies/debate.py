@@ -16,7 +16,7 @@ from prysm.scoring import answers, same, score_single, score_votes
 from prysm.strategies.fan_out import fan_out, quorum_of
 from prysm.strategies.judge import prefer
 from prysm.strategies.prompts import fence, with_answer_hint
-from prysm.strategies.proposals import propose
+from prysm.strategies.proposals import propose, vote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +86,7 @@ class Debate:
     async def _decide(self, run: Run, first: list[Candidate], latest: list[Candidate], opening: Ballot) -> Verdict:
         """A vote of both rounds at equal weight; agreement is that of the first, before anyone was influenced."""
         heard = [*first, *(c for c in latest if c not in first)]
-        ballot = score_votes(heard, run.plan.profile, run.question, weights=_weights(first, latest, heard))
+        ballot = vote(run, heard, _weights(first, latest, heard))
         kept = _kept(run, first, latest)
         flips = ", ".join(c.model.id for c, stayed in zip(first, kept, strict=True) if not stayed) or "nobody"
         run.note("vote", tuple(c.stage for c in heard), f"changed their mind: {flips}")

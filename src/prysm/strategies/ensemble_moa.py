@@ -11,7 +11,7 @@ from prysm.core.run import Verdict
 from prysm.errors import AllModelsFailed, BudgetExceeded, ProviderError
 from prysm.scoring import score_fused, score_single, score_votes, usable
 from prysm.strategies.prompts import aggregate
-from prysm.strategies.proposals import propose, settled
+from prysm.strategies.proposals import propose, settled, vote
 
 if TYPE_CHECKING:
     from prysm.core.model import Model
@@ -32,7 +32,7 @@ class EnsembleMoa:
             proposals = await self._next_layer(run, proposals)
         if len(proposals) == 1:
             return Verdict(proposals[0], score_single(proposals[0], run.plan.profile, run.question))
-        ballot = score_votes(proposals, run.plan.profile, run.question)
+        ballot = vote(run, proposals)
         if settled(proposals, ballot):
             run.note("vote", tuple(c.stage for c in proposals), f"all {len(proposals)} agree, nothing to merge")
             return Verdict(ballot.winner, ballot.score)
@@ -57,7 +57,7 @@ class EnsembleMoa:
         run.rng.shuffle(order)
         shuffled = [proposals[i] for i in order]
         answers = [candidate.text for candidate in shuffled]
-        vote = run.note("vote", tuple(c.stage for c in proposals), f"order {','.join(map(str, order))}")
+        voted = run.note("vote", tuple(c.stage for c in proposals), f"order {','.join(map(str, order))}")
         for aggregator in _aggregators(run, proposals):
             try:
                 merged = await run.ask(
@@ -65,7 +65,7 @@ class EnsembleMoa:
                     aggregator,
                     messages=aggregate(run.request.messages, answers, run.nonce),
                     sampling=run.cooled(AGGREGATOR_TEMPERATURE),
-                    parents=(vote,),
+                    parents=(voted,),
                     final=True,
                 )
             except (ProviderError, BudgetExceeded):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from prysm.scoring import score_single
+from prysm.scoring import consensus, score_single, score_votes
 from prysm.strategies.fan_out import fan_out, quorum_of
 from prysm.strategies.prompts import with_answer_hint
 
@@ -47,6 +47,18 @@ async def propose(
     if len(proposals) < len(models):
         run.degrade(f"partial:{len(proposals)} of {len(models)} proposals")
     return proposals
+
+
+def vote(run: Run, candidates: Sequence[Candidate], weights: Sequence[float] | None = None) -> Ballot:
+    """What the candidates decide: by the caller's consensus rule where there is one, else by `weights`."""
+    request, profile = run.request, run.plan.profile
+    if request.consensus is None and request.consensus_threshold is None:
+        return score_votes(candidates, profile, run.question, weights=weights)
+    rule, threshold = request.consensus or "majority", request.consensus_threshold
+    found = consensus(candidates, profile, run.question, rule=rule, threshold=threshold)
+    if not found.reached:
+        run.degrade("no_consensus")
+    return found.ballot
 
 
 def settled(proposals: Sequence[Candidate], ballot: Ballot) -> bool:

@@ -12,6 +12,7 @@ from prysm.core.run import Verdict
 from prysm.scoring import score_votes
 from prysm.strategies.fan_out import fan_out, quorum_of
 from prysm.strategies.prompts import with_answer_hint
+from prysm.strategies.proposals import vote
 
 if TYPE_CHECKING:
     from prysm.core.run import Candidate
@@ -51,7 +52,7 @@ class SelfConsistency:
     def _vote(self, run: Run, drawn: list[Candidate], asked: int) -> Verdict:
         if len(drawn) < asked:
             run.degrade(f"partial:{len(drawn)} of {asked} samples")
-        ballot = score_votes(drawn, run.plan.profile, run.question)
+        ballot = vote(run, drawn)
         leader, second = top_two(ballot)
         run.note("vote", tuple(c.stage for c in drawn), f"{leader} of {len(drawn)} agree, next {second}")
         return Verdict(ballot.winner, ballot.score)
