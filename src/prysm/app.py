@@ -24,6 +24,7 @@ from prysm.api.direct import Direct
 from prysm.api.edge import Edge
 from prysm.api.respond import problem_response
 from prysm.api.services import Services
+from prysm.classify.model import weights
 from prysm.config import Config, Endpoint, Settings, load_config, zero_key
 from prysm.errors import InvalidRequest, NotFound, ProofUnavailable, PrysmError
 from prysm.gateway import Gateway
@@ -32,8 +33,9 @@ from prysm.providers.build import build_provider
 from prysm.providers.ollama import discover, ollama_models
 from prysm.providers.transport import open_transport
 from prysm.registry.catalog import Catalog
-from prysm.scoring.calibration import install, load
+from prysm.scoring.calibration import current, install, load
 from prysm.store.database import Database
+from prysm.strategies.gate import fitted
 from prysm.telemetry import Telemetry, configure_logging
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 
 PARENT_CHECK_S = 1.0
 LEARN_EVERY_S = 60.0
-YOUNG_OBJECTS = 10_000
+YOUNG_OBJECTS = 50_000
 """Allocations between two looks for garbage; nearly all that a request makes dies by itself. The default is 700."""
 
 log = structlog.get_logger()
@@ -67,6 +69,7 @@ def from_environment() -> FastAPI:
 def create_app(settings: Settings, config: Config, local: Endpoint | None = None) -> FastAPI:
     """Wire the application. Needs a migrated database at `settings.database_url`."""
     install(load(config.scoring.calibration) if config.scoring.calibration else None)
+    _ = weights(), current(), fitted()  # read now: before the first request, and before what is loaded is frozen
     telemetry = Telemetry()
     docs = config.server.docs
 
@@ -98,8 +101,8 @@ def create_app(settings: Settings, config: Config, local: Endpoint | None = None
     if config.server.metrics:
         app.include_router(operations.metrics_router)
     keys = KeyRing(root_key(settings.data_dir, settings.root_key))
-    app.add_middleware(Direct, routes=(*openai.router.routes, *orchestrate.router.routes))
-    app.add_middleware(Edge, keys=keys, telemetry=telemetry, public_proofs=config.proof.public)
+    direct = Direct(app.build_middleware_stack(), (*openai.router.routes, *orchestrate.router.routes))
+    app.middleware_stack = Edge(direct, keys, telemetry, public_proofs=config.proof.public)
     return app
 
 

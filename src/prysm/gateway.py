@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from prysm.classify import classify
 from prysm.core.events import Delta, Planned, ignore
-from prysm.core.run import Finished
+from prysm.core.run import Finished, Score, Verdict
 from prysm.errors import DeadlineExceeded, Overloaded, ProofUnavailable, PrysmError
 from prysm.receipt import Receipt, make_receipt
 from prysm.strategies import STRATEGIES, Run
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from prysm.core.events import Emit
     from prysm.core.plan import ChatRequest, Plan
     from prysm.core.ports import Provider
-    from prysm.core.run import Outcome, Score, Stage, Verdict
+    from prysm.core.run import Outcome, Stage
     from prysm.planner import Planner
     from prysm.proof.sealed import Sealed
     from prysm.telemetry import Telemetry
@@ -221,7 +221,7 @@ class Gateway:
 def _scored(plan: Plan, request: ChatRequest, verdict: Verdict) -> Verdict:
     """Round the score as receipts do, and hold it against the policy's bar, where a policy is at work."""
     score = _rounded(verdict.score)
-    verdict = replace(verdict, score=score)
+    verdict = Verdict(verdict.candidate, score)
     if not request.orchestrated or score.bar_cleared is not None:
         return verdict
     cleared = None if score.confidence is None else score.confidence >= plan.policy.bar
@@ -230,8 +230,11 @@ def _scored(plan: Plan, request: ChatRequest, verdict: Verdict) -> Verdict:
 
 def _rounded(score: Score) -> Score:
     """Three decimals: more would promise what no estimate holds, and the receipt keeps as many."""
-    return replace(
-        score,
-        confidence=None if score.confidence is None else round(score.confidence, 3),
-        agreement=None if score.agreement is None else round(score.agreement, 3),
+    return Score(
+        None if score.confidence is None else round(score.confidence, 3),
+        None if score.agreement is None else round(score.agreement, 3),
+        score.method,
+        score.clusters,
+        score.bar_cleared,
+        score.evidence,
     )

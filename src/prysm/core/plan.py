@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 from prysm.core.chat import Message, Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from prysm.core.model import Model, Task
 
@@ -129,7 +129,7 @@ class Plan:
     profile: Profile
     models: tuple[Model, ...]
     reason: str
-    estimate: Estimate
+    estimated: Callable[[], Estimate]
     forced: bool = False
     aggregator: Model | None = None
     judge: Model | None = None
@@ -141,3 +141,8 @@ class Plan:
     layers: int = 1
     max_tokens: int | None = None
     degraded: tuple[str, ...] = ()
+
+    @property
+    def estimate(self) -> Estimate:
+        """What the plan may spend, worked out when it is asked for: few requests ask."""
+        return self.estimated()

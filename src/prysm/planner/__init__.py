@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -72,7 +73,7 @@ class Planner:
             profile=profile,
             models=crew.models,
             reason=f"{reason} Cut to fit max_cost_usd." if "narrowed_to_budget" in notes else reason,
-            estimate=budget.estimate(crew, fallbacks, request, profile, cap),
+            estimated=partial(budget.estimate, crew, fallbacks, request, profile, cap),
             forced=request.strategy is not None or request.pinned is not None,
             aggregator=crew.aggregator,
             judge=crew.judge,

@@ -47,15 +47,33 @@ class Wire:
 
     async def post_json(self, path: str, body: dict[str, Any]) -> Any:
         """Post and return the decoded JSON answer; raise `ProviderError`."""
-        async with self._exchange(path, body, JSON) as reads:
-            whole = await reads.whole()
+        content = self._encode(body)
+        limits = Limits(self.spec, streamed=False)
+        await self._take_slot(limits)
+        try:
+            response = await self._send(path, content, limits)
+            try:
+                whole = await (await self._accepted(response, limits, JSON)).whole()
+            finally:
+                await response.aclose()
+        finally:
+            self._slots.release()
         return self.decode(whole)
 
     @asynccontextmanager
     async def post_sse(self, path: str, body: dict[str, Any]) -> AsyncGenerator[EventReads]:
         """Post and give the event stream of the answer; leaving the block early closes the connection."""
-        async with self._exchange(path, body, SSE) as reads:
-            yield EventReads(reads)
+        content = self._encode(body)
+        limits = Limits(self.spec, streamed=True)
+        await self._take_slot(limits)
+        try:
+            response = await self._send(path, content, limits)
+            try:
+                yield EventReads(await self._accepted(response, limits, SSE))
+            finally:
+                await response.aclose()
+        finally:
+            self._slots.release()
 
     def decode(self, data: bytes) -> Any:
         """Decode JSON, strictly: no NaN, no invalid UTF-8, no lone surrogate, no nesting beyond 1,024 levels."""
@@ -68,23 +86,13 @@ class Wire:
             return orjson.dumps(body)
         raise self.fail("rejected", "cannot be sent text that is not valid Unicode; remove it")
 
-    @asynccontextmanager
-    async def _exchange(self, path: str, body: dict[str, Any], media: str) -> AsyncGenerator[Reads]:
-        content = self._encode(body)
-        limits = Limits(self.spec, streamed=media == SSE)
-        await self._take_slot(limits)
-        try:
-            response = await self._send(path, content, limits)
-            try:
-                reads = Reads(response, limits, self.fail)
-                if response.status_code != OK:
-                    raise await self._refusal(response, reads)
-                self._check_media(response, media)
-                yield reads
-            finally:
-                await response.aclose()
-        finally:
-            self._slots.release()
+    async def _accepted(self, response: httpx.Response, limits: Limits, media: str) -> Reads:
+        """The body of a 200 of the wanted type; raise `ProviderError` for any other answer."""
+        reads = Reads(response, limits, self.fail)
+        if response.status_code != OK:
+            raise await self._refusal(response, reads)
+        self._check_media(response, media)
+        return reads
 
     async def _take_slot(self, limits: Limits) -> None:
         if not self._slots.locked():

@@ -49,10 +49,11 @@ class Single:
         A streamed answer is shown as it is written, so it is waited for however long it takes.
         """
         floor = run.plan.policy.max_latency_ms
-        patience = None if floor is None or last or run.request.stream else floor / 1000
         try:
-            async with asyncio.timeout(patience):
+            if floor is None or last or run.request.stream:
                 return await run.ask("answer", model, final=True)
+            async with asyncio.timeout(floor / 1000):
+                return await run.ask("answer", model)
         except TimeoutError:
             run.degrade("below_floor")
         except (ProviderError, BudgetExceeded):
