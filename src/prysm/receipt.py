@@ -47,6 +47,7 @@ class Opening:
 class Receipt:
     """The sealed record and what only the caller gets."""
 
+    request_id: str
     sealed: Sealed
     account: Account
     sealed_at: str
@@ -82,7 +83,7 @@ def make_receipt(run: Finished) -> Receipt:
     }
     payload = canonical(record)
     sealed = Sealed(run.request_id, payload, proof_hash(payload), bodies)
-    return Receipt(sealed, spent, sealed_at, openings)
+    return Receipt(str(record["request_id"]), sealed, spent, sealed_at, openings)
 
 
 def new_request_id() -> UUID:

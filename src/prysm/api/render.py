@@ -30,7 +30,7 @@ def orchestration(answer: Answer, *, trace: bool) -> dict[str, Any]:
 
 def block(answer: Answer) -> dict[str, Any]:
     """The `prysm` block."""
-    request_id = str(answer.receipt.sealed.request_id)
+    request_id = answer.receipt.request_id
     kind = "orchestration" if answer.request.orchestrated else "routing"
     body = orchestrated(answer) if answer.request.orchestrated else routing(answer.plan, answer)
     return {
@@ -193,7 +193,7 @@ def stage(item: Stage) -> dict[str, Any]:
 
 def proof(answer: Answer) -> dict[str, Any]:
     """The receipt in short; the whole of it is at `url`."""
-    request_id, model = str(answer.receipt.sealed.request_id), answer.verdict.candidate.model
+    request_id, model = answer.receipt.request_id, answer.verdict.candidate.model
     return {
         "version": 2,
         "request_id": request_id,
@@ -216,7 +216,7 @@ def usd(nano: int | None) -> float | None:
 def _openai(answer: Answer, kind: str) -> dict[str, Any]:
     done = answer.verdict.candidate
     return {
-        "id": f"prysm-{answer.receipt.sealed.request_id}",
+        "id": f"prysm-{answer.receipt.request_id}",
         "object": kind,
         "created": int(answer.created.timestamp()),
         "model": done.model.id,

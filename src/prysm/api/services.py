@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from starlette.requests import ClientDisconnect
+
 from prysm.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
@@ -64,23 +66,33 @@ def services(request: Request) -> Services:
 
 async def read_body(request: Request) -> bytes:
     """The whole JSON body, at most the configured size; refuses other types and compressed bodies."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    sent: dict[bytes, bytes] = dict(request.scope["headers"])  # names come in lower case (ASGI)
+    if sent.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
         raise UnsupportedMediaType("Send the body as JSON with `content-type: application/json`.")
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
+    if sent.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMediaType("Compressed bodies are not accepted; send the JSON as it is.")
     limit = services(request).body_limit
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
+    declared = sent.get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
+    return await _received(request, limit)
+
+
+async def _received(request: Request, limit: int) -> bytes:
+    """What the caller sends, chunk by chunk; raises `ClientDisconnect` when it hangs up meanwhile."""
+    parts, size, more = [], 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        more = message.get("more_body", False)
+        if size > limit:
             raise _too_large(limit)
-    if not body:
+    if not size:
         raise InvalidRequest("The body is empty; send a JSON object.")
-    return bytes(body)
+    return b"".join(parts)
 
 
 def _too_large(limit: int) -> RequestTooLarge:

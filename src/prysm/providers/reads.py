@@ -49,12 +49,16 @@ class Limits:
 
     def next_byte(self) -> asyncio.Timeout:
         """Bound the wait for the next byte; the wait for the first begins when this is first asked."""
+        return asyncio.timeout_at(self.until())
+
+    def until(self) -> float:
+        """When the wait for the next byte is over, on the loop's clock."""
         now = self._time()
         if self.heard:
-            return asyncio.timeout_at(min(now + self._spec.idle_timeout_s, self._end))
+            return min(now + self._spec.idle_timeout_s, self._end)
         if self._first is None:
             self._first = min(now + self._first_s, self._end)
-        return asyncio.timeout_at(self._first)
+        return self._first
 
     def which(self) -> str:
         """Say which limit ran out and where to raise it."""
@@ -90,12 +94,20 @@ class Reads:
         raise self.fail(*failed)
 
     async def whole(self, cap: int | None = None) -> bytes:
-        """Read to the end, at most `cap` bytes (`MAX_BODY_BYTES` by default)."""
+        """Read to the end, at most `cap` bytes (`MAX_BODY_BYTES` by default), under one clock that is set anew."""
         parts = []
-        while (part := await self.next()) is not None:
-            parts.append(part)
-            self.count(part, cap)
-        return b"".join(parts)
+        try:
+            async with self._limits.next_byte() as clock:
+                while (part := await anext(self._stream, None)) is not None:
+                    self._limits.heard = True
+                    parts.append(part)
+                    self.count(part, cap)
+                    clock.reschedule(self._limits.until())
+        except (TimeoutError, httpx.HTTPError) as error:
+            failed = how_it_failed(error, self._limits, answered=True)
+        else:
+            return b"".join(parts)
+        raise self.fail(*failed)
 
     def count(self, part: bytes, cap: int | None = None) -> None:
         """Raise `ProviderError` once more than `cap` bytes came."""
