@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prysm.config import Settings, load_config
 from prysm.core.chat import Completion, Message, ModelCall, Sampling, TextDelta
 from prysm.core.provider import ProviderSpec
 from prysm.errors import ProviderError
@@ -20,7 +21,6 @@ from prysm.providers.sandbox import (
     SandboxProfile,
     SandboxProvider,
     pieces,
-    sandbox_models,
     tokens,
 )
 from prysm.providers.sandbox_answers import read, reply
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from prysm.core.ports import Provider
 
 SPEC = ProviderSpec("sandbox", "sandbox", timeout_s=0.05)
-MODELS = {model.id: model for model in sandbox_models()}
+MODELS = {model.id: model for model in load_config(Settings(), {}).models if model.simulated}
 SUM = "What is 17 * 23?"
 
 

@@ -62,11 +62,6 @@ def test_silence_of_some_lowers_the_rest() -> None:
     assert half == pytest.approx(0.45)
 
 
-def test_an_exhausted_cascade_stays_under_the_bar() -> None:
-    assert confidence.gated(0.9, 0.72, exhausted=True)[0] < 0.72
-    assert confidence.gated(0.9, 0.72, exhausted=False)[0] == 0.9
-
-
 def test_a_fused_answer_against_a_unanimous_panel_is_distrusted() -> None:
     assert confidence.fused(1.0, 0.0, 1.0, against_panel=True)[0] <= 0.40
 

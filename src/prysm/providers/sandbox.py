@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from prysm.core.chat import Completion, TextDelta, Usage
-from prysm.core.model import Model, Price
 from prysm.errors import ProviderError
 from prysm.providers.sandbox_answers import reply
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from prysm.core.chat import FinishReason, ModelCall
-    from prysm.core.model import Tier
     from prysm.core.provider import ProviderSpec
     from prysm.errors import FailureKind
 
@@ -51,34 +49,6 @@ PROFILES: Mapping[str, SandboxProfile] = MappingProxyType(
         "sandbox-math": SandboxProfile({"default": 0.65, "math": 0.98}, 60),
     }
 )
-_CATALOG: Mapping[str, tuple[Tier, int, int]] = {
-    "sandbox-small": ("small", 100_000_000, 400_000_000),
-    "sandbox-mid": ("mid", 500_000_000, 2_000_000_000),
-    "sandbox-strong": ("strong", 3_000_000_000, 12_000_000_000),
-    "sandbox-code": ("mid", 600_000_000, 2_400_000_000),
-    "sandbox-math": ("mid", 600_000_000, 2_400_000_000),
-}
-"""Tier and nano-dollars per million tokens in and out. Nobody is billed: the prices exercise the accounting."""
-
-
-def sandbox_models() -> tuple[Model, ...]:
-    """Catalog entries, each of a family of its own, since their draws are independent."""
-    return tuple(
-        Model(
-            id=name,
-            provider="sandbox",
-            upstream=name,
-            display=f"{name} (simulated)",
-            family=name,
-            tier=tier,
-            price=Price(input=price_in, output=price_out),
-            context_window=CONTEXT_WINDOW,
-            quality=MappingProxyType(dict(PROFILES[name].quality)),
-            latency_ms=PROFILES[name].latency_ms,
-            simulated=True,
-        )
-        for name, (tier, price_in, price_out) in _CATALOG.items()
-    )
 
 
 class SandboxProvider:

@@ -5,7 +5,6 @@ strategies call, `consensus` decides by a rule; none of them sets `Score.bar_cle
 """
 
 from prysm.scoring.calibration import Evidence, Parameters
-from prysm.scoring.confidence import gated
 from prysm.scoring.consensus import Consensus, consensus
 from prysm.scoring.equivalence import Answer, answers, same, similarity
 from prysm.scoring.extract import Extracted, final_answer
@@ -33,7 +32,6 @@ __all__ = [
     "evidence_fused",
     "evidence_single",
     "final_answer",
-    "gated",
     "is_refusal",
     "same",
     "same_answer",

@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from prysm.scoring.calibration import Evidence, Parameters
     from prysm.scoring.standing import Standing
 
-GATE = "gate-v0 (uncalibrated)"
 FUSED = "fused-v0 (uncalibrated)"
 UNCALIBRATED = "(uncalibrated)"
 
@@ -24,7 +23,6 @@ STANDING_CAPS: dict[Standing, float] = {
     "empty": 0.0,
 }
 AGAINST_PANEL_CAP = 0.40
-UNDER_BAR = 0.01
 UNKNOWN = 0.5
 
 
@@ -46,14 +44,6 @@ def _uncalibrated_cap(evidence: Evidence) -> float:
     if evidence.situation == "single":
         return SINGLE_CAP
     return NO_MAJORITY_CAP if evidence.situation != "escalated" and evidence.features["share"] <= HALF else 1.0
-
-
-def gated(confidence: float, bar: float, *, exhausted: bool) -> tuple[float, str]:
-    """Score the answer a cascade returns: that of the accepted tier or, with the ladder exhausted, of the last.
-
-    An exhausted cascade must not seem to clear the bar.
-    """
-    return (max(0.0, min(confidence, bar - UNDER_BAR)) if exhausted else confidence), GATE
 
 
 def fused(agreement: float, support: float, quality: float, *, against_panel: bool) -> tuple[float, str]:
