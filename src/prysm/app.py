@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 PARENT_CHECK_S = 1.0
 LEARN_EVERY_S = 60.0
-YOUNG_OBJECTS = 50_000
+YOUNG_OBJECTS = 10_000
 """Allocations between two looks for garbage; nearly all that a request makes dies by itself. The default is 700."""
 
 log = structlog.get_logger()

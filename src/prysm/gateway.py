@@ -99,6 +99,7 @@ class Gateway:
             try:
                 await emit(Planned(plan))
                 verdict = _scored(plan, request, await self._execute(begun, request))
+                await begun.run.tell()
                 if request.stream and not begun.run.streamed:
                     await emit(Delta(verdict.candidate.text))
             except Exception as error:

@@ -91,6 +91,5 @@ def _stage_line(stage: Mapping[str, Any]) -> str:
         parts.append(f"{stage['tokens_out']} tokens")
     if stage.get("cost_usd") is not None:
         parts.append(show.usd(stage["cost_usd"]))
-    if stage.get("error"):
-        parts.append(str(stage["error"]))
+    parts += [str(stage[key]) for key in ("error", "note") if stage.get(key)]
     return " · ".join(parts)

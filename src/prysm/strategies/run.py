@@ -47,6 +47,7 @@ class Run:
         self._emit = emit
         self._began = time.perf_counter()
         self._reserved = 0
+        self._told = 0
 
     @cached_property
     def rng(self) -> random.Random:
@@ -123,13 +124,13 @@ class Run:
             completion = await self._complete(call, stream=final and self.request.stream)
         except ProviderError as error:
             stage = self._keep(pending.failed(len(self.stages), self.now_ms(), "failed", error.kind), pending)
-            await self._emit(StageFinished(stage))
+            await self.tell()
             raise
         except asyncio.CancelledError:
             self._keep(pending.failed(len(self.stages), self.now_ms(), "cancelled", "cancelled"), pending)
             raise
         stage = self._keep(pending.succeeded(len(self.stages), self.now_ms(), completion), pending)
-        await self._emit(StageFinished(stage))
+        await self.tell()
         return Candidate(stage.i, model, completion)
 
     def all_failed(self) -> AllModelsFailed:
@@ -149,6 +150,12 @@ class Run:
         now = self.now_ms()
         self.stages.append(Stage(len(self.stages), kind, "ok", now, now, parents, note=note))
         return self.stages[-1].i
+
+    async def tell(self) -> None:
+        """Show the stages that ended since the last time: calls, cancelled ones among them, and votes."""
+        while self._told < len(self.stages):
+            self._told += 1
+            await self._emit(StageFinished(self.stages[self._told - 1]))
 
     async def _complete(self, call: ModelCall, *, stream: bool) -> Completion:
         provider = self._providers[call.model.provider]
