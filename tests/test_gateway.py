@@ -162,6 +162,17 @@ async def test_a_gateway_that_stops_seals_its_runs_as_interrupted() -> None:
     assert house.world.provider.open == 0
 
 
+async def test_a_gateway_that_stops_while_it_seals_says_so_and_that_money_was_spent() -> None:
+    house = House(a=says("Final answer: 391"))
+    house.ledger.slow.clear()
+    work = asyncio.create_task(house.run(pinned="a"))
+    await asyncio.sleep(0.05)
+    work.cancel()
+    with pytest.raises(Overloaded) as stopped:
+        await work
+    assert stopped.value.spent
+
+
 async def test_hanging_up_twice_loses_no_receipt() -> None:
     house = House(a=HANGS)
     house.ledger.slow.clear()

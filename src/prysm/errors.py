@@ -5,7 +5,6 @@ PrysmError
 │   └── UnsupportedParameter  400/422  unsupported_parameter
 ├── InvalidApiKey             401      invalid_api_key
 ├── BudgetExceeded            402      budget_exceeded
-├── Forbidden                 403      forbidden
 ├── NotFound                  404      not_found | model_not_found | proof_not_found
 ├── RequestTooLarge           413      request_too_large
 ├── UnsupportedMediaType      415      unsupported_media_type
@@ -71,14 +70,6 @@ class BudgetExceeded(PrysmError):
     status = 402
     code = "budget_exceeded"
     type = "insufficient_quota"
-
-
-class Forbidden(PrysmError):
-    """The key is known and may not do this."""
-
-    status = 403
-    code = "forbidden"
-    type = "permission_error"
 
 
 class NotFound(PrysmError):

@@ -109,12 +109,17 @@ class Gateway:
                 if CLIENT_GONE in error.args:
                     await self._seal_failure(begun, "client_aborted")
                     raise
-                stopped = Overloaded(
-                    "The gateway was stopped before the answer was complete. Ask again in a moment."
-                )
+                stopped = _stopped()
                 await self._seal_failure(begun, "interrupted", stopped)
                 raise stopped from None
-            return await self._answer(begun, verdict)
+            try:
+                return await self._answer(begun, verdict)
+            except asyncio.CancelledError as error:
+                if CLIENT_GONE in error.args:
+                    raise
+                stopped = _stopped()
+                stopped.spent = True  # the models answered; whether the receipt is down is not known here
+                raise stopped from None
 
     def plan(self, request: ChatRequest) -> Plan:
         """What would be done for `request`, without doing it."""
@@ -217,6 +222,10 @@ class Gateway:
             verdict=verdict,
             error=error,
         )
+
+
+def _stopped() -> Overloaded:
+    return Overloaded("The gateway was stopped before the answer was complete. Ask again in a moment.")
 
 
 def _scored(plan: Plan, request: ChatRequest, verdict: Verdict) -> Verdict:

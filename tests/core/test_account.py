@@ -71,10 +71,10 @@ def test_one_count_of_ours_marks_the_whole_as_estimated() -> None:
     assert account([stage(Usage(1, 1), price), stage(Usage(1, 1, estimated=True), price)]).estimated
 
 
-def test_the_same_tokens_elsewhere_cost_what_they_cost_there() -> None:
-    spent = account([stage(Usage(1_000, 100), Price(0, 0))])
-    assert spent.at_prices_of(model("b", price=Price(2_000_000, 3_000_000))) == 2_300
-    assert spent.at_prices_of(model("b", price=Price())) is None
+def test_more_cached_tokens_than_prompt_are_not_charged_beyond_the_prompt() -> None:
+    price = Price(input=1_000_000, output=0, cached_input=500_000, cache_write=2_000_000)
+    assert price.input_cost(Usage(10, 0, cached_tokens=80)) == 5
+    assert price.input_cost(Usage(10, 0, cached_tokens=8, cache_write_tokens=80)) == 8
 
 
 def test_a_model_the_catalog_says_nothing_about_is_as_good_as_its_tier() -> None:

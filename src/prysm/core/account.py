@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from prysm.core.chat import Usage
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from prysm.core.model import Model
     from prysm.core.run import Stage
 
 
@@ -24,10 +21,6 @@ class Account:
     input_nano: int | None
     output_nano: int | None
     estimated: bool
-
-    def at_prices_of(self, model: Model) -> int | None:
-        """What the same tokens would have cost on `model`; None when its price is unknown."""
-        return model.price.cost(Usage(self.prompt_tokens, self.completion_tokens))
 
 
 def account(stages: Iterable[Stage]) -> Account:

@@ -43,8 +43,10 @@ class Price:
         """Nano-dollars for the prompt; cached and cache-write tokens at their own rate where one is known."""
         if usage.prompt_tokens is None or self.input is None:
             return None
-        cached, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
-        plain = max(0, usage.prompt_tokens - cached - written)
+        # Parts of the prompt: a surplus that a provider reports is not counted as cost.
+        cached = min(usage.cached_tokens or 0, usage.prompt_tokens)
+        written = min(usage.cache_write_tokens or 0, usage.prompt_tokens - cached)
+        plain = usage.prompt_tokens - cached - written
         cached_rate = self.input if self.cached_input is None else self.cached_input
         written_rate = self.input if self.cache_write is None else self.cache_write
         return _round(plain * self.input + cached * cached_rate + written * written_rate)

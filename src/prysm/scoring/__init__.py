@@ -10,9 +10,7 @@ from prysm.scoring.equivalence import Answer, answers, same, similarity
 from prysm.scoring.extract import Extracted, final_answer
 from prysm.scoring.scores import (
     Ballot,
-    evidence_fused,
     evidence_single,
-    same_answer,
     score_escalated,
     score_fused,
     score_single,
@@ -29,12 +27,10 @@ __all__ = [
     "Parameters",
     "answers",
     "consensus",
-    "evidence_fused",
     "evidence_single",
     "final_answer",
     "is_refusal",
     "same",
-    "same_answer",
     "score_escalated",
     "score_fused",
     "score_single",

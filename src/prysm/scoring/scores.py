@@ -10,7 +10,7 @@ from prysm.scoring import confidence
 from prysm.scoring import question as asked
 from prysm.scoring.calibration import Evidence, current, task_class
 from prysm.scoring.cluster import Clustering, cluster
-from prysm.scoring.equivalence import LINK, Answer, answers, prepare, same, similarity
+from prysm.scoring.equivalence import LINK, Answer, prepare, similarity
 from prysm.scoring.evidence import VOTE_FEATURES, of_answer, of_vote
 from prysm.scoring.extract import Extracted, extract
 from prysm.scoring.question import OPEN
@@ -52,11 +52,6 @@ class _Voter:
     candidate: Candidate
     answer: Answer
     weight: float
-
-
-def same_answer(a: Candidate, b: Candidate) -> bool:
-    """Tell whether two candidates say the same, whatever was asked."""
-    return same(*answers([a.text, b.text], None))
 
 
 def score_single(
@@ -154,13 +149,6 @@ def score_fused(
         looks = quality(output.text, profile, form, answer.extracted)
         known = confidence.fused(ballot.score.agreement, support, looks, against_panel=against)
     return Score(known[0], ballot.score.agreement, known[1], ballot.score.clusters, evidence=evidence)
-
-
-def evidence_fused(output: Candidate, ballot: Ballot, profile: Profile, question: str) -> Evidence:
-    """Return what a calibrated `score_fused` goes by, to be kept with the outcome."""
-    form = asked.read(question)
-    answer = prepare(output.text, form)
-    return _fused_evidence(output, answer, ballot, _support(answer, ballot, form), profile)
 
 
 def _fused_evidence(
