@@ -130,11 +130,18 @@ WORDS: dict[Task, dict[float, str]] = {
         -2: "write_code write_python a_function a_program sql_query",
     },
     "translation": {
-        5: "translate translation translating traduire traduis traduce",
+        5: (
+            "translate translation translating traduire traduis traduisez traduction traduce traducir traduzca "
+            "traducción traduci tradurre traduca traduzione traduza traduz traduzir tradução tradu übersetze "
+            "übersetzen übersetzt übersetz übersetzung vertaal vertalen vertaling przetłumacz tłumaczenie översätt "
+            "översätta översättning oversæt oversett oversette käännä tercüme çevir přelož přeložit fordítsd traduceți"
+        ),
         3: (
             "in_french in_spanish in_german in_italian in_portuguese in_chinese in_japanese in_korean "
             "in_russian in_arabic in_hindi into_english to_english to_french to_spanish to_german into_french "
-            "into_spanish into_german from_english"
+            "into_spanish into_german from_english ins_englische ins_deutsche ins_französische auf_englisch "
+            "en_anglais en_français al_inglés al_español in_inglese in_italiano para_inglês em_inglês to_japanese "
+            "into_japanese you_say"
         ),
     },
     "extraction": {
@@ -200,7 +207,7 @@ SHAPES: dict[Task, dict[str, float]] = {
     },
     "factual": {"#questions1": 0.5, "#words3": 0.5, "#words4": 0.5},
     "writing": {"#bare_list": 5},
-    "reasoning": {"#options": 0.5},
+    "reasoning": {"#options": 0.5, "#syllogism": 6},
 }
 FOREIGN: dict[Task, str] = {
     "writing": (
@@ -220,6 +227,7 @@ FOREIGN_WEIGHT, FOREIGN_CHARS = 4.0, 4
 COMPOUND: dict[str, float] = {
     "@none": -1.5,
     "@then_ask": 3,
+    "@two_matters": 4,
     "@ask_and_ask": 1,
     "@ask_and_order": 2,
     "@verbs2": 2,
@@ -251,6 +259,8 @@ COMPOUND: dict[str, float] = {
     "@paired&yes_no": 1,
     "@common": 2.5,
     "@and&wh": 0.3,
+    "@and&late": 2,
+    "@of_these": 2,
     "@than": 1.8,
     "@between": 1.2,
     "@and&plural": 1,

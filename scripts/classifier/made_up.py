@@ -39,6 +39,8 @@ COMPARE = _lines(
     Which {noun} did both {A} and {B} belong to?
     Between {A} and {B}, which is {er}?
     {A} and {B} are both what kind of {noun}?
+    {A} and {B} belong to which {noun}?
+    {A} and {B} are both known {noun}s. Which of them is {er}?
     Of {A} and {B}, who was {done} {adv}?
     Which {noun} has more {noun}s, {A} or {B}?
     Have {A} and {B} ever been {done} together?

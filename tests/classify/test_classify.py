@@ -30,10 +30,21 @@ def profile(prompt: str) -> Profile:
         ("What is 17 * 23?", "math"),
         ("What is $\\frac{3}{4} + \\frac{1}{8}$?", "math"),
         ("There are 4 houses in a row. Each person has a different pet. Who lives in house 2?", "reasoning"),
+        ("All bloops are razzies. All razzies are lazzies. Are all bloops lazzies?", "reasoning"),
+        ("If no florps are glibs and some zargs are glibs, are some zargs not florps?", "reasoning"),
+        ("Every zib is a zob. Tim is a zib. Is Tim a zob?", "reasoning"),
+        ("Are all mammals warm-blooded?", "factual"),
         ("What are the pros and cons of microservices versus a monolith?", "analysis"),
         ("Write a short story about a lighthouse keeper.", "writing"),
         ("Напиши рассказ о море", "writing"),
         ("Translate 'good morning' into French.", "translation"),
+        ("Translate 'good morning, how are you today my friend?' into Japanese.", "translation"),
+        ("Übersetze ins Englische: Der Hund schläft auf dem Sofa.", "translation"),
+        ("Traduisez en espagnol : Bonjour le monde", "translation"),
+        ("Traduci in inglese: Il cane dorme.", "translation"),
+        ("Vertaal naar het Engels: De hond slaapt.", "translation"),
+        ("Przetłumacz na angielski: Pies śpi.", "translation"),
+        ("Översätt till engelska: Hunden sover.", "translation"),
         ("请翻译这句话", "translation"),
         ("Extract all dates from the following text: we met on 3 May.", "extraction"),
         ("Summarize the following article.", "extraction"),
@@ -119,6 +130,12 @@ def test_long_prompts_with_constraints_and_olympiad_mathematics_are_hard(prompt:
         "1. The capital of France\n2. 15% of 80\n3. A synonym for happy",
         "a) Define entropy.\nb) Give an example.\nc) Compute it for a fair coin.",
         "Which is older, the Eiffel Tower or the Brooklyn Bridge?",
+        "Explain quantum computing and write a Python program that simulates a qubit.",
+        "Describe photosynthesis and compose a haiku about leaves.",
+        "What is the boiling point of water and who discovered oxygen?",
+        "When did Rome fall and how tall is Mount Everest?",
+        "Lake Baikal and Lake Victoria are what kind of lakes?",
+        "Marie Curie and Ada Lovelace were both scientists. Which of them was born first?",
         "What is the ratio of the heights of the Eiffel Tower, the Tokyo Skytree and the Taj Mahal?",
     ],
 )
@@ -132,9 +149,18 @@ def test_several_tasks_in_one_prompt_are_compound(prompt: str) -> None:
     [
         "Who wrote Hamlet?",
         "Can you help me? I feel lost.",
+        "Which film, shot in black and white, was inspired by a play?",
+        "When you are done with the list, what is left?",
+        "Which World Cup final did the Brazilian team lose?",
         "Which of these is a mammal?\nA) trout\nB) whale\nC) eagle",
         "Which of these is prime?\n1. 4\n2. 7\n3. 9",
         "What is the difference between TCP and UDP?",
+        "Translate 'good morning, how are you today my friend?' into Japanese.",
+        'Translate "I love you. Do you love me? What is your name?" to German',
+        'Write a story that begins with "Who are you? What do you want?"',
+        "What is a qubit and how does it work?",
+        "Explain recursion and give an example.",
+        "Write a function and explain how it works.",
         "Here is my recipe:\n1. Add flour\n2. Mix eggs\n3. Bake\nIs it right?",
         "Write a Python function with these requirements:\n1. It takes a list\n2. It returns the sum",
         "Provide a detailed plan and give three examples.",
@@ -167,6 +193,14 @@ def test_prompt_tokens_count_every_message() -> None:
 )
 def test_the_token_estimate_is_close(prompt: str, low: int, high: int) -> None:
     assert low <= profile(prompt).prompt_tokens <= high
+
+
+@pytest.mark.parametrize(
+    "line", ["plain words on a line\n", "    indented  words here\n", "one paragraph\n\n", "\n\n\n\n"]
+)
+def test_the_words_of_a_long_prompt_are_counted_closely(line: str) -> None:
+    prompt = line * 100
+    assert profile(prompt).words == pytest.approx(len(prompt.split()), rel=0.02, abs=1)
 
 
 def test_signals_explain_with_names_and_numbers() -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["classify"]
 
 FEW_WORDS = 3
-COMPOUND_FROM = 0.25
+COMPOUND_FROM = 0.5
 """Log-odds above which a prompt is several tasks in one: precision and recall meet there (docs/classifier.md)."""
 
 _NUMBER = re.compile(r"\d[\d.,]*")

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prysm.classify.words import COMMANDS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -19,6 +21,8 @@ FIRST_CHARS, LAST_CHARS = 800, 400
 """What is read for meaning."""
 SAMPLE_CHARS = 4_000
 """What is counted from either end; the counts of a longer prompt are estimates."""
+COUNTED_CHARS = 1_200
+"""Characters up to which words are counted one by one."""
 SPACELESS = 9
 """Characters a word from which a script without spaces is looked for."""
 CHARS_PER_TOKEN = 4
@@ -26,16 +30,26 @@ TOKENS_PER_WORD = 4 / 3
 TOKENS_PER_EXTRA_BYTE = 0.35
 """Tokens per UTF-8 byte beyond one a character: about .95 a Chinese character, .6 a Cyrillic letter."""
 
-_WORD = re.compile(r"[a-z][a-z'+#]*|\d+")
+_WORD = re.compile(r"[a-zß-öø-ɏ][a-zß-öø-ɏ'+#]*|\d+")
+_QUOTED = re.compile(r"\"[^\"\n]{12,400}\"|[“„«][^“”«»\n]{12,400}[”“»]|(?<!\w)'(?=\w)[^\n]{12,400}?'(?!\w)")
+_QUOTES = frozenset('"“„«')
+QUOTED_SPACES = 3
+"""Four quoted words or more: material to work on, not a request. Fewer are a name."""
+_OPENING = re.compile(r"[^a-z]+")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
 @dataclass(slots=True)
 class Features:
-    """One prompt: its ends in `text` and `lower`, their words and digit runs in `found`, and counts of the whole."""
+    """One prompt: its ends in `text` and `lower`, and counts of the whole.
+
+    `asking` is `lower` without what it quotes. `found` are the words and digit runs, those of a quote only where the
+    prompt is not an order, as in `Translate "…"`: there it is material, in a question part of what is asked.
+    """
 
     text: str
     lower: str
+    asking: str
     found: list[str]
     words: int
     prompt_tokens: int
@@ -49,12 +63,14 @@ def read(messages: Sequence[Message]) -> Features:
     sample = _ends(prompt, SAMPLE_CHARS, SAMPLE_CHARS)
     text = _ends(sample, FIRST_CHARS, LAST_CHARS)
     lower = text.lower()
+    asking = _unquoted(lower)
     words = _words(sample)
     chars = sum([len(message.content) for message in messages])
     return Features(
         text=text,
         lower=lower,
-        found=_WORD.findall(lower),
+        asking=asking,
+        found=_WORD.findall(asking if _OPENING.split(asking, 1)[0] in COMMANDS else lower),
         words=words if sample is prompt else round(words * len(prompt) / len(sample)),
         prompt_tokens=_tokens(sample, words, chars),
         questions=sample.count("?") + sample.count("？"),
@@ -74,11 +90,24 @@ def _ends(text: str, first: int, last: int) -> str:
     return text if len(text) <= first + last else f"{text[:first]}\n{text[-last:]}"
 
 
+def _unquoted(lower: str) -> str:
+    """Put one word for each quotation; where there are lines, quotes may be those of code."""
+    if "\n" in lower or (_QUOTES.isdisjoint(lower) and " '" not in lower):
+        return lower
+    return _QUOTED.sub(lambda found: '"quoted"' if found[0].count(" ") >= QUOTED_SPACES else found[0], lower)
+
+
 def _words(text: str) -> int:
     """Count words; a script without spaces has about one per two characters."""
-    spaced = len(text.split())
+    evenly = len(text) > COUNTED_CHARS and "  " not in text and "\n\n\n" not in text
+    spaced = _gaps(text) if evenly else len(text.split())
     unspaced = not text.isascii() and spaced * SPACELESS < len(text)
     return spaced + len(_CJK.findall(text)) // 2 if unspaced else spaced
+
+
+def _gaps(text: str) -> int:
+    """Count the words of a long text by what parts them, far cheaper than to split it."""
+    return 1 + text.count(" ") + text.count("\n") - text.count("\n\n")
 
 
 def _tokens(sample: str, words: int, chars: int) -> int:

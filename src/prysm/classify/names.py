@@ -13,10 +13,12 @@ from prysm.classify.words import (
     AGGREGATES,
     AUXILIARIES,
     CHOICE_WORDS,
+    IMPERATIVES,
     MODALS,
     PAIR_WORDS,
     QUESTION_WORDS,
     RANK_WORDS,
+    STOP_WORDS,
 )
 
 if TYPE_CHECKING:
@@ -27,9 +29,16 @@ SHORT, LONGEST_LIST = 40, 120
 MOST_NAMES = 4
 
 _ASKING = QUESTION_WORDS | AUXILIARIES | MODALS | {"between"}
+_OPENERS = (
+    STOP_WORDS | QUESTION_WORDS | AUXILIARIES | IMPERATIVES | frozenset(["if", "after", "given", "near", "name"])
+)
 _SENTENCES = re.compile(r"[.?!](?<=[a-z0-9]{3}.) {1,9}[A-Z]")
 _NAMED = re.compile(r"(?:the |a |an )?[A-Z\"“]")
+_LATE = re.compile(r"(?:(?! wh).){1,80} and (?:(?! wh).){1,80} (?:what|which) ")
+"""A question that names its things first: `X and Y are what kind of …?`"""
 _PLURAL = re.compile(r"(?:what|which) (?:\w+ ){0,4}(?:are|were|do|did|have|(?!(?:is|was|does|has)\b)\w+s) ")
+_OF_THESE = re.compile(r"[.?!] (?:which|who|what) (?:of (?:these|them|the two)|(?:one|two) )")
+"""Two things told of first, then asked about."""
 _CONTRAST = re.compile(r"what(?:'s| is| are) the (?:main |key |basic |exact )?differences? between")
 """One explanation of two things, not two look-ups."""
 _NAME = re.compile(r"[A-Z](?<=\b.)(?<![.?!] .)[\w'’.-]+(?: (?:of |the )?[A-Z][\w'’.-]+)*")
@@ -53,7 +62,7 @@ def compared(text: str, lower: str, seen: AbstractSet[str], count: int) -> set[s
         return set()
     first = lower.split(None, 1)[0].strip("\"'(")
     if (first not in _ASKING and not text.rstrip().endswith("?")) or _SENTENCES.search(text):
-        return set()
+        return {"@of_these"} if has_and and _OF_THESE.search(lower) else set()
     marks: set[str] = set()
     two = (has_and or than) and len(set(_NAME.findall(text, 1))) > 1
     if has_and:
@@ -73,6 +82,7 @@ def _and(text: str, lower: str, seen: AbstractSet[str], first: str, *, two: bool
         "@and&yes_no": joined and yes_no,
         "@and&paired": joined and paired,
         "@and&wh": joined and first in QUESTION_WORDS,
+        "@and&late": joined and first not in _ASKING and _LATE.match(lower),
         "@and&plural": joined and _PLURAL.match(lower),
         "@both&and": "both" in seen,
         "@paired&yes_no": paired and yes_no,
@@ -97,11 +107,19 @@ def _ends_named(before: str) -> bool:
     return last != last.lower() or '"' in last or "”" in last
 
 
+def _bare(name: str) -> str:
+    """Leave out the words that open a sentence before a name: `Which Lake Baikal`; one word after them is none."""
+    words = name.split(" ")
+    while words and words[0].lower() in _OPENERS:
+        del words[0]
+    return " ".join(words) if len(words) > 1 or " " not in name else ""
+
+
 def combined(text: str, lower: str, seen: AbstractSet[str], count: int) -> set[str]:
     """Return the marks of facts about several things to combine: `the ratio of X to Y, and of Z`."""
     if count > LONGEST_LIST:
         return set()
-    names = len(set(_LONG_NAME.findall(text)))
+    names = len(set(filter(None, map(_bare, _LONG_NAME.findall(text)))))
     changing = "0" in seen and (names > 1 or "%" in lower) and len(_CHANGE.findall(lower)) > 1
     marks = {"@changes"} if changing else set()
     if names < 2:  # noqa: PLR2004 - one name is nothing to combine

@@ -11,6 +11,7 @@ from prysm.classify.words import (
     COMMANDS,
     IMPERATIVES,
     LEADS,
+    MAKES,
     ORDERS,
     QUESTION_WORDS,
     STOP_WORDS,
@@ -19,7 +20,7 @@ from prysm.classify.words import (
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
-MOST_CLAUSES = 40
+MOST_CLAUSES, MOST_QUESTIONS = 24, 8
 OPENING_WORDS = 7
 BRIEF = 70
 """Words up to which a prompt is read as spoken requests."""
@@ -37,6 +38,8 @@ _BACK = re.compile(
     r"\b(?:it|its|this|that|these|those|they|them|their|he|she|his|her|one|same|there|example|answer)\b"
 )
 """Words that point back: a question with one of them hangs on the question before."""
+_SUBJECTS = frozenset(["i", "you", "he", "she", "it", "we", "they", "the"])
+"""Words before which `when` tells a time and asks for none: `When you are done, …`."""
 _ITEM = re.compile(r"\n[ \t]*(?:\(?\d{1,2}[.):]|\(?[a-e][.)]|[-*•])[ \t]+([A-Za-z']+)")
 _FIRST_ITEM = re.compile(r"[.):](?<=[1a].)[ \t]")
 _NUMBERED = re.compile(r"(?<!\S)\(?([1-9a-e])[.):][ \t]+(?:please )?(\S+)")
@@ -44,6 +47,11 @@ _ONLY_LIST = re.compile(r"\s*\(?[1a][.):][ \t]")
 _FOLLOWING = re.compile(r"(?:following|these|each of the) (?:\w+ )?(?:questions|tasks|requests)|questions below")
 _AND_THEN = re.compile(r"\band (?:then|also) ")
 _RELATIVE = re.compile(r", (?:who|whose|which|where|when) ")
+_APPOSED = re.compile(r"(?:what|which|who) [^,.?!]*(?:, [^,.?!]*)+, (?:is|are|was|were|has|have|had) ")
+"""A question whose verb comes after an aside: `Which film, shot in 1950, was …?`"""
+_STOPS = re.compile(r"[.?!:;\n]")
+_ARTICLES = frozenset(["a", "an", "one", "two", "three", "some", "me"])
+"""What stands before a thing that is new; `the` points to one that was named."""
 _WISH = re.compile(
     r"(?:please|can you|could you|can i|will (?:it|there)|i(?:'d| d| would)? (?:like|want|need|rate)) "
 )
@@ -78,6 +86,8 @@ def _opener(clause: str, commands: AbstractSet[str]) -> str:
     words = clause.split(None, OPENING_WORDS)[:OPENING_WORDS]
     for at, raw in enumerate(words):
         word = raw if raw.isalpha() else raw.strip("\"'()*-:,")
+        if word == "when" and not _SUBJECTS.isdisjoint(words[at + 1 : at + 2]):
+            return ""
         if word in QUESTION_WORDS or (word in commands and len(words) > at + 1):
             return word
         if at == 0 and word in AUXILIARIES:
@@ -103,7 +113,7 @@ def _verbs(out: set[str], sentences: str) -> None:
 
 def _questions(out: set[str], lower: str) -> None:
     """How many real questions there are, and how many of them do not hang on the one before."""
-    asked = [_BREAK.split(part)[-1].strip() for part in lower.split("?")[:-1]]
+    asked = [_BREAK.split(part)[-1].strip() for part in lower.split("?", MOST_QUESTIONS)[:-1]]
     asked = [question for question in asked if question.count(" ") > 1 and _opener(question, COMMANDS)]
     if len(asked) > 1:
         out.add(f"@questions{min(MOST, len(asked))}")
@@ -122,6 +132,8 @@ def _content(question: str) -> set[str]:
 
 def _spoken(out: set[str], lower: str, sentences: str) -> None:
     """Requests joined by commas and `and`, as people speak them to an assistant."""
+    if _APPOSED.match(lower) and not AUXILIARIES.intersection(lower.split(",", 1)[0].split()):
+        sentences = sentences.replace(", ", " ")
     split = (
         (_RELATIVE.sub(" ", sentences) if ", wh" in lower else sentences)
         .replace(", ", ".")
@@ -131,6 +143,8 @@ def _spoken(out: set[str], lower: str, sentences: str) -> None:
     clauses = [_opener(clause, COMMANDS) for clause in split if " " in clause.strip()]
     if not clauses:
         return
+    if _two_matters(lower):
+        out.add("@two_matters")
     asked = len([opener for opener in clauses if opener])
     if any(clauses[1:]) and (clauses[0] or _WISH.match(lower)):
         out.add("@ask_and_ask")
@@ -141,6 +155,24 @@ def _spoken(out: set[str], lower: str, sentences: str) -> None:
         out.add(f"@spoken{min(MOST, asked)}" if clauses[0] else f"@spoken_late{min(3, asked)}")
     if " and then " in lower or " and also " in lower:
         _and_then(out, lower, asked)
+
+
+def _two_matters(lower: str) -> bool:
+    """Tell whether `and` joins two questions, or a task and a thing to make, of which neither mentions the other."""
+    for before, after in pairwise(_STOPS.sub(" . ", lower).split(" and ")):
+        first, second = before.rsplit(" . ", 1)[-1], after.split(" . ", 1)[0]
+        words = second.split(None, 2)
+        if len(words) <= 2 or len(first.split()) <= 1:  # noqa: PLR2004 - a verb and more
+            continue
+        opener, next_word = words[0], words[1]
+        asks = opener in QUESTION_WORDS
+        makes = opener in MAKES and next_word in _ARTICLES
+        begins = (asks or makes) and _opener(first.rstrip(", "), IMPERATIVES)
+        if not begins or begins == opener or (asks and begins not in QUESTION_WORDS):
+            continue
+        if not _BACK.search(second.split(" that ", 1)[0]) and not _content(first) & _content(second):
+            return True
+    return False
 
 
 def _and_then(out: set[str], lower: str, asked: int) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from prysm.classify.names import combined, compared
 from prysm.classify.requests import requests
+from prysm.classify.words import QUANTIFIERS, STOP_WORDS
 
 if TYPE_CHECKING:
     from prysm.classify.features import Features
@@ -20,6 +21,7 @@ FIRST_WORDS, LAST_WORDS = 100, 50
 FOREIGN_CHARS = 300
 LISTED = 8
 """Words from which commas alone make a list."""
+LONGEST_SYLLOGISM = 120
 MOST_LENGTH, MOST_NUMBERS, MOST_MARKS, MOST_QUESTIONS = 7, 5, 3, 3
 
 _FOREIGN = re.compile(r"[^\x00-\x7f]{2,}")
@@ -37,6 +39,9 @@ _ARITHMETIC = re.compile(
     r"[-+*/^×÷=](?:(?<=\d.)|(?<=\d .)|(?<=\d[a-z].)|(?<=\d[a-z] .)|(?<=\b[a-z] =)|(?<=\b[a-z]=)) ?\(?-?\d"
 )
 """The operator first: a pattern that starts with a few characters is found fast."""
+_PREMISE = re.compile(
+    r"\b(?:all|every|no|some|most) ([a-z]{3,})(?: [a-z]+)? (?:are|is) (?:not |an? |also )?([a-z]{3,})"
+)
 _OPTION = re.compile(r"\n[ \t]*\(?[A-Ea-e][.)] ")
 
 
@@ -47,7 +52,7 @@ def signs(features: Features) -> set[str]:
     if len(words) > FIRST_WORDS + LAST_WORDS:
         words = words[:FIRST_WORDS] + words[-LAST_WORDS:]
     seen = set(words)
-    structure = requests(lower, seen, count)
+    structure = requests(features.asking, seen, count)
     if text[1:] != lower[1:]:
         structure |= combined(text, lower, seen, count)
     structure |= compared(text, lower, seen, count)
@@ -59,7 +64,17 @@ def signs(features: Features) -> set[str]:
     _shape(out, text, lower, count)
     if "0" in seen:
         _numbers(out, lower, found)
+    if count <= LONGEST_SYLLOGISM and not QUANTIFIERS.isdisjoint(seen) and _is_syllogism(features.asking):
+        out.add("#syllogism")
     return out
+
+
+def _is_syllogism(lower: str) -> bool:
+    """Tell whether one class is said to lie in another, whatever they are, and both come up again: `all A are B`."""
+    return any(
+        all(term not in STOP_WORDS and lower.count(term.removesuffix("s")) > 1 for term in premise)
+        for premise in _PREMISE.findall(lower)
+    )
 
 
 def _shape(out: set[str], text: str, lower: str, count: int) -> None:

@@ -26,6 +26,11 @@ COMMANDS = IMPERATIVES | _words(
 )
 """With verbs that open a task in a list, and in a sentence mostly say more about the task at hand."""
 
+MAKES = _words(
+    "write translate create generate draft compose design implement summarize summarise calculate compute"
+)
+"""Tasks whose outcome is a thing of its own: `Explain tides and write a poem`."""
+
 ORDERS = _words("play find book rate add show search tell list give get set turn remind send call")
 """What is said to an assistant, and seldom inside a task."""
 
@@ -47,6 +52,9 @@ AGGREGATES = _words(
     tallest longest shortest percentage times compare product
     """
 )
+
+QUANTIFIERS = _words("all every no some most")
+"""With which a syllogism begins: `all A are B`."""
 
 CHOICE_WORDS = _words("which who between whose where what is was are were")
 """Words that ask for one of two things when `or` joins them."""
