@@ -211,7 +211,7 @@ def test_seed_and_penalties_reach_the_formats_that_have_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"seed": 1}, {"frequency_penalty": 0.1}, {"presence_penalty": 0.1}, {"temperature": 1.5}]
+    "wrong", [{"seed": 0}, {"frequency_penalty": 0.1}, {"presence_penalty": 0.1}, {"temperature": 1.5}]
 )
 async def test_what_a_format_cannot_say_is_refused_at_once(wrong: dict[str, Any], router: respx.Router) -> None:
     route = router.post().respond(json=ANTHROPIC.answer)

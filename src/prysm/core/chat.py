@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -22,7 +22,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a model is to sample. `None` leaves the choice to the provider."""
+    """How a model is to sample. `None` leaves the choice to the provider.
+
+    `logprobs` asks for the log probability of each token, `top_logprobs` for that many alternatives beside it, 0-20.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -31,6 +34,8 @@ class Sampling:
     seed: int | None = None
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
+    logprobs: bool = False
+    top_logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,30 @@ class ModelCall:
 
 
 @dataclass(frozen=True, slots=True)
+class TopLogprob:
+    """A token that could have stood at a place, its natural log probability, and its UTF-8 bytes where known.
+
+    A token may be a part of a character, which only `bytes` can say.
+    """
+
+    token: str
+    logprob: float
+    bytes: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob(TopLogprob):
+    """A token of an answer; `top` are the likeliest at its place, as many as were asked for."""
+
+    top: tuple[TopLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
-    """A model's whole answer to one call, as the provider reported it."""
+    """A model's whole answer to one call, as the provider reported it.
+
+    `logprobs` are those of its tokens in order, `None` where the provider told none.
+    """
 
     text: str
     finish_reason: FinishReason
@@ -68,6 +95,7 @@ class Completion:
     served_model: str | None = None
     provider_request_id: str | None = None
     system_fingerprint: str | None = None
+    logprobs: tuple[TokenLogprob, ...] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ FINISH: Mapping[str, FinishReason] = {
     "model_context_window_exceeded": "length",
     "refusal": "content_filter",
 }
-INEXPRESSIBLE = ("seed", "frequency_penalty", "presence_penalty")
+INEXPRESSIBLE = ("seed", "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs")
 
 
 class AnthropicDraft:
@@ -118,7 +118,8 @@ class AnthropicProvider(Adapter):
 def check_expressible(sampling: Sampling) -> None:
     """Raise `Unusable` for what this format has no word for; dropping it in silence would change the answer."""
     for name in INEXPRESSIBLE:
-        if getattr(sampling, name) is not None:
+        value = getattr(sampling, name)
+        if value is not None and value is not False:
             raise Unusable("rejected", f"has no parameter {name}; leave it out or choose another model")
     if sampling.temperature is not None and sampling.temperature > 1:
         raise Unusable("rejected", "takes a temperature of 0 to 1; lower it or choose another model")

@@ -9,11 +9,12 @@ from prysm.core.chat import Completion, Usage
 from prysm.providers.adapter import Adapter
 from prysm.providers.failures import Unusable, check_error
 from prysm.providers.fields import count, label, mapping, optional, sequence, string
+from prysm.providers.logprobs import of_gemini, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from prysm.core.chat import FinishReason, Message, ModelCall
+    from prysm.core.chat import FinishReason, Message, ModelCall, TokenLogprob
 
 FINISH: Mapping[str, FinishReason] = {
     "STOP": "stop",
@@ -35,6 +36,7 @@ class GeminiDraft:
         self._texts: list[str] = []
         self._finish: FinishReason | None = None
         self._last: dict[str, Any] = {}
+        self._logprobs: list[TokenLogprob | None] = []
 
     def add(self, chunk: dict[str, Any]) -> str:
         """Take one `GenerateContentResponse`."""
@@ -45,6 +47,8 @@ class GeminiDraft:
         candidate = _candidate(chunk)
         if candidate.get("finishReason") is not None:
             self._finish = finish(candidate["finishReason"])
+        if "logprobsResult" in candidate:
+            self._logprobs += of_gemini(candidate)
         text = said(candidate)
         self._texts.append(text)
         return text
@@ -53,7 +57,7 @@ class GeminiDraft:
         """Close the draft; a stream that ended before its finish reason was cut."""
         if self._finish is None:
             raise Unusable("truncated", "ended its stream before the answer was finished; try again")
-        return _completion(self._last, "".join(self._texts), self._finish)
+        return _completion(self._last, "".join(self._texts), self._finish, self._logprobs)
 
 
 class GeminiProvider(Adapter):
@@ -90,7 +94,7 @@ class GeminiProvider(Adapter):
         """Read a `GenerateContentResponse`."""
         check(data)
         candidate = _candidate(data)
-        return _completion(data, said(candidate), finish(candidate.get("finishReason")))
+        return _completion(data, said(candidate), finish(candidate.get("finishReason")), of_gemini(candidate))
 
 
 def check(data: dict[str, Any]) -> None:
@@ -141,6 +145,7 @@ def _content(message: Message) -> dict[str, Any]:
 
 def _config(call: ModelCall) -> dict[str, Any]:
     sampling = call.sampling
+    told = sampling.logprobs or "logprobs" in call.model.capabilities
     fields = {
         "temperature": sampling.temperature,
         "topP": sampling.top_p,
@@ -149,15 +154,20 @@ def _config(call: ModelCall) -> dict[str, Any]:
         "seed": sampling.seed,
         "frequencyPenalty": sampling.frequency_penalty,
         "presencePenalty": sampling.presence_penalty,
+        "responseLogprobs": told or None,
+        "logprobs": sampling.top_logprobs if told else None,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _completion(data: dict[str, Any], text: str, reason: FinishReason) -> Completion:
+def _completion(
+    data: dict[str, Any], text: str, reason: FinishReason, tokens: Sequence[TokenLogprob | None]
+) -> Completion:
     return Completion(
         text=text,
         finish_reason=reason,
         usage=usage(optional(data.get("usageMetadata"))),
         served_model=label(data.get("modelVersion")),
         provider_request_id=label(data.get("responseId")),
+        logprobs=whole(tokens),
     )

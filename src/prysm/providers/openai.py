@@ -11,11 +11,12 @@ from prysm.core.chat import Completion, Usage
 from prysm.providers.adapter import Adapter
 from prysm.providers.failures import Unusable, check_error
 from prysm.providers.fields import count, label, mapping, optional, sequence, string
+from prysm.providers.logprobs import of_openai, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from prysm.core.chat import FinishReason, Message, ModelCall
+    from prysm.core.chat import FinishReason, Message, ModelCall, TokenLogprob
     from prysm.core.model import Model
 
 FINISH: Mapping[str, FinishReason] = {
@@ -39,6 +40,7 @@ class OpenAIDraft:
         self._finish: FinishReason | None = None
         self._meta: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
+        self._logprobs: list[TokenLogprob | None] = []
 
     def add(self, chunk: dict[str, Any]) -> str:
         """Take one `chat.completion.chunk`."""
@@ -55,6 +57,8 @@ class OpenAIDraft:
             return ""
         if choice.get("finish_reason") is not None:
             self._finish = finish(choice["finish_reason"])
+        if choice.get("logprobs"):
+            self._logprobs += of_openai(choice)
         delta = optional(choice.get("delta"))
         return said(delta) or ""
 
@@ -62,7 +66,7 @@ class OpenAIDraft:
         """Close the draft; a stream that ended before its finish reason was cut."""
         if self._finish is None:
             raise Unusable("truncated", "ended its stream before the answer was finished; try again")
-        return _completion(self._meta, "".join(self._texts), self._finish, self._usage)
+        return _completion(self._meta, "".join(self._texts), self._finish, self._usage, self._logprobs)
 
 
 class OpenAIProvider(Adapter):
@@ -83,7 +87,11 @@ class OpenAIProvider(Adapter):
 
     @staticmethod
     def to_wire(call: ModelCall, *, stream: bool) -> dict[str, Any]:
-        """Write a chat-completions request. Capabilities of the model choose between old and new names."""
+        """Write a chat-completions request. Capabilities of the model choose between old and new names.
+
+        A model that can tell log probabilities is always asked for them: they cost no tokens, and confidence can be
+        calibrated by them.
+        """
         body: dict[str, Any] = {
             "model": call.model.upstream,
             "messages": [_message(message, call.model) for message in call.messages],
@@ -97,6 +105,10 @@ class OpenAIProvider(Adapter):
             body["max_completion_tokens" if new else "max_tokens"] = call.sampling.max_tokens
         if call.sampling.stop:
             body["stop"] = list(call.sampling.stop)
+        if call.sampling.logprobs or "logprobs" in call.model.capabilities:
+            body["logprobs"] = True
+            if call.sampling.top_logprobs is not None:
+                body["top_logprobs"] = call.sampling.top_logprobs
         if stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return body
@@ -111,7 +123,7 @@ class OpenAIProvider(Adapter):
         text = said(mapping(choice.get("message"), "message"))
         if text is None and reason == "stop":
             raise Unusable("malformed", "finished without an answer; try another model")
-        return _completion(data, text or "", reason, optional(data.get("usage")))
+        return _completion(data, text or "", reason, optional(data.get("usage")), of_openai(choice))
 
 
 def finish(reason: object) -> FinishReason:
@@ -161,7 +173,13 @@ def _message(message: Message, model: Model) -> dict[str, str]:
     return {"role": "system" if developer else message.role, "content": message.content}
 
 
-def _completion(data: dict[str, Any], text: str, reason: FinishReason, block: dict[str, Any]) -> Completion:
+def _completion(
+    data: dict[str, Any],
+    text: str,
+    reason: FinishReason,
+    block: dict[str, Any],
+    tokens: Sequence[TokenLogprob | None],
+) -> Completion:
     return Completion(
         text=text,
         finish_reason=reason,
@@ -169,4 +187,5 @@ def _completion(data: dict[str, Any], text: str, reason: FinishReason, block: di
         served_model=label(data.get("model")),
         provider_request_id=label(data.get("id")),
         system_fingerprint=label(data.get("system_fingerprint")),
+        logprobs=whole(tokens),
     )
