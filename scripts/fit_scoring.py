@@ -2,7 +2,7 @@
 """Fit what scoring ships: the weights of `equivalence.json` and the parameters of `calibration.json`.
 
     fit_scoring.py equivalence PAIRS.jsonl[.gz] [--write]
-    fit_scoring.py confidence OUTCOMES.jsonl[.gz]... [--name calibrated-1] [--write]
+    fit_scoring.py confidence OUTCOMES.jsonl[.gz]... [--name calibrated-2] [--write]
 
 A pair is `{"question", "a", "b", "same", "kind"}`; outcomes come from `recorded_outcomes.py`. Every figure printed
 is out of sample: folds never split a question, and a set that is left out has not been seen at all.
@@ -111,8 +111,9 @@ def fit_confidence(paths: Sequence[Path], name: str, *, write: bool) -> None:
     report(cross_fitted(outcomes))
     say("\nSets left out: a class that others have is fitted on them, another is assessed as an average one")
     report(cross_fitted(outcomes, held_out=lambda outcome: outcome.set.split("/")[0]))
-    say("\nVotes of one model, fitted on other models; and on other models and other prompts")
     sampled = [outcome for outcome in outcomes if "/5 samples/" in outcome.set and "/pool/" in outcome.set]
+    say("\nVotes of one model: their raw share; fitted on other models; and on other models and other prompts")
+    report([(row, row.evidence.features["share"], "share") for row in sampled if _is_vote(row)])
     by_set = defaultdict(list)
     for outcome in sampled:
         by_set[outcome.set.split("/")[0]].append(outcome)
@@ -151,8 +152,12 @@ def report(assessed: Sequence[tuple[Outcome, float, str]]) -> None:
             _say_reliability(label, rows)
 
 
+def _is_vote(outcome: Outcome) -> bool:
+    return outcome.evidence.situation == "samples"
+
+
 def _is_agreed(outcome: Outcome) -> bool:
-    return outcome.evidence.situation == "panel" and not outcome.evidence.features.get("groups")
+    return outcome.evidence.situation == "panel" and not outcome.evidence.features.get("dissenting")
 
 
 def _say_reliability(label: str, rows: Sequence[tuple[float, bool, str]]) -> None:
@@ -171,7 +176,7 @@ def main() -> None:
     commands.add_parser("equivalence").add_argument("data", type=Path)
     confidence = commands.add_parser("confidence")
     confidence.add_argument("data", type=Path, nargs="+")
-    confidence.add_argument("--name", default="calibrated-1")
+    confidence.add_argument("--name", default="calibrated-2")
     for command in commands.choices.values():
         command.add_argument("--write", action="store_true", help="replace the file that scoring ships")
     given = parser.parse_args()

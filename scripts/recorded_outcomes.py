@@ -5,7 +5,8 @@
     recorded_outcomes.py samples RECORDED.jsonl[.gz] --set NAME --tier strong --out OUTCOMES.jsonl.gz
 
 A recorded row is as `prysm replay` reads it. Of a pool come each answer alone, the vote of the first two, of the
-first three, and the last one's answer after the first two disagreed; of samples, votes in disjoint groups.
+first three, and the last one's answer where the first two disagreed or both contradict it; of samples, votes in
+disjoint groups.
 """
 
 from __future__ import annotations
@@ -73,8 +74,11 @@ class Recording:
         pair, apart = self._voted(voters[:2], weight, f"{label}/pair")
         yield pair
         yield self._voted(voters[:3], weight, f"{label}/three")[0]
+        last = [*voters[:2], voters[-1]]
         if apart:
-            yield self._escalated([*voters[:2], voters[-1]], weight, f"{label}/escalated")
+            yield self._escalated(last, weight, f"{label}/escalated")
+        elif self._is_overruled(last):
+            yield self._escalated(last, weight, f"{label}/overruled")
 
     def vote(self, voters: Sequence[Voter], weight: float, label: str) -> Outcome:
         """Return the outcome of a vote."""
@@ -86,6 +90,14 @@ class Recording:
         correct = next(correct for candidate, correct in voters if candidate is ballot.winner)
         outcome = self._outcome(ballot.evidence, weight, label, correct=correct)
         return outcome, len(ballot.score.clusters) != 1
+
+    def _is_overruled(self, voters: Sequence[Voter]) -> bool:
+        """Tell whether the last contradicts the others, who agree."""
+        ballot = score_votes(
+            [candidate for candidate, _ in voters], self.profile, self.prompt, calibration=NOT_FITTED
+        )
+        sizes = [len(found.members) for found in ballot.score.clusters if len(voters) - 1 not in found.members]
+        return sizes == [len(voters) - 1]
 
     def _escalated(self, voters: Sequence[Voter], weight: float, label: str) -> Outcome:
         candidates, last = [candidate for candidate, _ in voters], len(voters) - 1

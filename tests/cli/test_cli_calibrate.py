@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from prysm.cli import app
 from prysm.errors import ConfigError
-from prysm.scoring.calibration import Evidence, load
+from prysm.scoring.calibration import Evidence, load, shipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,16 @@ def test_own_outcomes_make_a_calibration_that_says_its_name(outcomes: Path, tmp_
     assert sure[1].startswith("ours-1/samples/math")
 
 
+def test_it_says_what_the_file_covers_and_what_stays_as_shipped(outcomes: Path, tmp_path: Path) -> None:
+    given = ["calibrate", str(outcomes), "--out", str(tmp_path / "own.json"), "--name", "ours-1"]
+    told = CliRunner().invoke(app, given).stdout
+    assert "samples: ours-1 for math" in told
+    assert f"{shipped().name} for all other classes, and for all of single, panel, escalated, fused" in told
+    done = json.loads(CliRunner().invoke(app, [*given, "--json"]).stdout)
+    assert done["covers"] == {"samples": ["math"]}
+    assert done["else"] == shipped().name
+
+
 @pytest.mark.parametrize("text", ["", "{}", '{"situation": "samples"}'])
 def test_too_few_or_unreadable_outcomes_are_refused_with_what_helps(tmp_path: Path, text: str) -> None:
     (tmp_path / "bad.jsonl").write_text(text)
@@ -56,3 +66,11 @@ def test_a_file_that_is_no_calibration_is_refused_by_name(tmp_path: Path) -> Non
     (tmp_path / "no.json").write_text("[]")
     with pytest.raises(ConfigError, match=r"no\.json holds no calibration"):
         load(tmp_path / "no.json")
+
+
+def test_a_calibration_that_goes_by_other_features_is_refused(tmp_path: Path) -> None:
+    model = {"bias": 0.0, "weights": {"voters": 1.0}}
+    stored = {"name": "old", "classes": {"math": {"samples": model}}, "default": {}}
+    (tmp_path / "old.json").write_text(json.dumps(stored))
+    with pytest.raises(ConfigError, match="prysm calibrate"):
+        load(tmp_path / "old.json")

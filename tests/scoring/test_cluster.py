@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prysm.scoring import answers
-from prysm.scoring.cluster import Clustering, cluster
+from prysm.scoring.cluster import Clustering, Compared, cluster
+from prysm.scoring.question import OPEN
 
 WORDS = st.sampled_from(
     ["paris", "rome", "not paris", "42", "42.0", "the answer is 42", "-42", "Paris, France", "?"]
@@ -35,6 +36,14 @@ def test_a_text_between_two_opposites_does_not_join_them() -> None:
 
 def test_a_tie_is_broken_the_same_way_every_time() -> None:
     assert {clustered(["1", "2", "1", "2"]).groups for _ in range(5)} == {((0, 2), (1, 3))}
+
+
+@given(st.lists(WORDS, min_size=1, max_size=12))
+def test_what_was_compared_before_changes_no_vote_and_is_not_compared_again(texts: list[str]) -> None:
+    kept, read, flat = Compared(), answers(texts, None), [1.0] * len(texts)
+    for n in range(1, len(texts) + 1):
+        assert cluster(read[:n], flat[:n], flat[:n], kept) == cluster(read[:n], flat[:n], flat[:n])
+    assert all(kept.read(text, OPEN) is kept.read(text, OPEN) for text in texts)
 
 
 @given(st.lists(WORDS, min_size=1, max_size=12), st.data())

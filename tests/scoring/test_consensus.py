@@ -65,7 +65,7 @@ def test_the_expert_decides_against_two() -> None:
     found = consensus(voters, PROFILE, QUESTION, rule="expert")
     assert found.ballot.winner.text == "5"
     assert not found.reached
-    assert "escalated" in found.ballot.score.method
+    assert found.ballot.evidence.situation == "escalated"
 
 
 def test_three_against_an_expert_who_is_not_sure_overrule() -> None:

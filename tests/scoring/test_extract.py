@@ -141,3 +141,27 @@ def test_hostile_text_takes_bounded_time(unit: str, question: str | None) -> Non
     started = time.process_time()
     final_answer(text, question)
     assert time.process_time() - started < 0.25
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        ("Sure. Yes, you can mix them safely.", "yes"),
+        ("Well, no.", "no"),
+        ("It is not true.", "no"),
+        ("That's not correct.", "no"),
+        ("This isn't false.", "yes"),
+        ("Absolutely not.", "no"),
+        ("I'd say no, never do that.", "no"),
+    ],
+)
+def test_a_yes_or_no_is_found_after_what_says_neither(text: str, verdict: str) -> None:
+    found = final_answer(text, "Is it safe to mix bleach and ammonia?")
+    assert found is not None
+    assert (found.kind, found.canonical) == ("polar", verdict)
+
+
+@pytest.mark.parametrize("text", ["Sure! Here is a poem about rain.", "No problem, here is a poem about rain."])
+def test_a_readiness_to_help_is_no_verdict(text: str) -> None:
+    found = final_answer(text, "Can you write me a poem?")
+    assert found is None or found.kind != "polar"

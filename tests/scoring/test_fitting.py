@@ -10,16 +10,12 @@ import pytest
 
 from prysm.errors import InvalidRequest
 from prysm.scoring.calibration import Evidence, Parameters, shipped
+from prysm.scoring.evidence import SIGNS
 from prysm.scoring.fitting import Outcome, cross_fitted, fit_parameters, read_outcomes, written
 from prysm.scoring.reliability import auroc, ece, reliability
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from prysm.scoring.calibration import Situation
-
-
-VOTED: set[Situation] = {"samples", "panel"}
 
 
 def outcomes(n: int, task_class: str = "sums") -> list[Outcome]:
@@ -28,17 +24,30 @@ def outcomes(n: int, task_class: str = "sums") -> list[Outcome]:
     made = []
     for i in range(n):
         share = rng.choice((0.4, 0.6, 0.8, 1.0))
-        evidence = Evidence("samples", task_class, {"share": share, "unanimity": share * share, "assumed": 1.0})
+        evidence = Evidence("samples", task_class, {"share": share, "assumed": 1.0})
         made.append(Outcome(evidence, rng.random() < share - 0.05, f"q{i // 2}", task_class))
     return made
 
 
 def test_a_fitted_confidence_is_what_came_true() -> None:
     parameters = fit_parameters(outcomes(2_000), "mine-1")
-    assessed = parameters.assess(Evidence("samples", "sums", {"share": 0.8, "unanimity": 0.64, "assumed": 1.0}))
+    assessed = parameters.assess(Evidence("samples", "sums", {"share": 0.8, "assumed": 1.0}))
     assert assessed is not None
     assert assessed[0] == pytest.approx(0.75, abs=0.05)
     assert assessed[1] == "mine-1/samples/sums"
+
+
+def test_a_vote_of_one_model_is_not_assessed_by_what_its_few_wrong_prompts_look_like() -> None:
+    look = {"round": 1.0, "prompt_numbers": 1.0, "prompt_formula": 1.0}
+    rows = [row if row.correct else looking(row, look) for row in outcomes(600)]
+    parameters = fit_parameters(rows, "mine-1")
+    vote = {"share": 0.8, "assumed": 1.0}
+    plain, alike = (parameters.assess(Evidence("samples", "sums", seen)) for seen in (vote, {**vote, **look}))
+    assert plain == alike
+
+
+def looking(row: Outcome, look: dict[str, float]) -> Outcome:
+    return replace(row, evidence=replace(row.evidence, features={**row.evidence.features, **look}))
 
 
 def test_too_few_outcomes_leave_a_class_uncalibrated() -> None:
@@ -56,10 +65,7 @@ def test_a_small_class_is_assessed_like_the_one_it_belongs_to() -> None:
 
 
 def test_a_model_unlike_those_of_the_outcomes_is_not_assessed_by_them() -> None:
-    rows = [
-        replace(row, evidence=replace(row.evidence, features={**row.evidence.features, "prior": 3.0}))
-        for row in outcomes(600)
-    ]
+    rows = [looking(row, {"prior": 3.0}) for row in outcomes(600)]
     parameters = fit_parameters(rows, "mine-1")
     alike, unlike = (parameters.assess(Evidence("samples", "sums", {"share": 1.0, "prior": p})) for p in (3.2, 0.4))
     assert alike is not None
@@ -102,22 +108,10 @@ def test_parameters_survive_their_file() -> None:
     assert Parameters.from_json(json.loads(json.dumps(stored))).to_json() == stored
 
 
-def test_the_shipped_parameters_rise_with_the_share_of_the_vote() -> None:
-    for task_class, models in shipped().classes.items():
-        for situation in models.keys() & VOTED:
-            few, all_ = (
-                shipped().assess(Evidence(situation, task_class, vote))
-                for vote in (split(3), {**split(1), "rival": 0})
-            )
-            assert few is not None
-            assert all_ is not None
-            assert few[0] <= all_[0]
-
-
-def split(groups: int) -> dict[str, float]:
-    share = 1 / groups
-    vote = {"share": share, "unanimity": share**2, "rival": share, "groups": (groups - 1) / 2, "models": 1.0}
-    return {**vote, "voters": 1.39, "assumed": 1.0, "round": 1.0, "length": 5.0, "prompt_length": 4.0}
+def test_no_shipped_weight_speaks_for_dissent_or_against_a_better_model_or_agreement() -> None:
+    stored = [*shipped().classes.values(), shipped().default]
+    models = [model for models in stored for model in models.values()]
+    assert all(model.weights.get(name, 0.0) * sign >= 0 for model in models for name, sign in SIGNS.items())
 
 
 def test_auroc_counts_ties_half_and_needs_both_outcomes() -> None:

@@ -40,6 +40,14 @@ def test_separable_data_does_not_run_away() -> None:
     assert 0 < model.weights["x"] < 10
 
 
+def test_a_weight_never_has_the_sign_that_it_must_not_have() -> None:
+    rows, right = drawn(500, 0.3, 1.0)
+    free, bound = (fit(("x", "constant"), rows, right, signs=signs) for signs in ({"x": 1}, {"x": -1}))
+    assert free == fit(("x", "constant"), rows, right)
+    assert bound.weights["x"] == 0.0
+    assert bound.probability({"x": 5.0}) == pytest.approx(sum(right) / len(right), abs=1e-6)
+
+
 def test_beyond_what_was_seen_a_value_counts_as_the_edge() -> None:
     model = Model(0.0, {"x": 1.0}, {"x": (0.0, 2.0)})
     assert model.logit({"x": 50.0}) == 2.0

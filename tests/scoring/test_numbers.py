@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prysm.scoring.numbers import exact
+from prysm.scoring.numbers import exact, in_digits
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         ("x = 5", "5"),
         ("twenty-one", "21"),
         ("two hundred and five", "205"),
+        ("one thousand, nine hundred and twelve", "1912"),
+        ("nineteen forty-five", "1945"),
         ("3 million", "3000000"),
         ("**42**", "42"),
     ],
@@ -63,11 +65,27 @@ def test_a_number_is_read_exactly(written: str, number: str) -> None:
         "2/0",
         "1e999",
         "seventy and",
+        "two three",
+        "two and three",
+        "one million, two million",
         "9" * 100,
     ],
 )
 def test_what_is_no_plain_number_is_left_alone(written: str) -> None:
     assert exact(written) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "in_figures"),
+    [
+        ("in nineteen hundred and five or so", "in 1905 or so"),
+        ("2.5 million of them", "2500000 of them"),
+        ("one or two, three and four", "one or two, three and four"),
+        ("two hundred, three hundred", "200, 300"),
+    ],
+)
+def test_a_number_of_several_words_is_put_in_digits(written: str, in_figures: str) -> None:
+    assert in_digits(written) == in_figures
 
 
 def test_a_percentage_is_a_number_where_the_question_asks_for_one() -> None:

@@ -24,7 +24,7 @@ def candidate(
     request: str | None = None,
 ) -> Candidate:
     entry = Model(model, "p", model, model, family=model, tier="mid", quality={"default": quality})
-    return Candidate(0, entry, Completion(text, finish, Usage(), provider_request_id=request))
+    return Candidate(0, entry, Completion(text, finish, Usage(completion_tokens=100), provider_request_id=request))
 
 
 def trust(score: Score) -> float:
@@ -37,7 +37,7 @@ def test_one_answer_has_no_agreement_and_says_how_it_was_scored() -> None:
     assert score.agreement is None
     assert score.bar_cleared is None
     assert 0.05 <= trust(score) <= 0.95
-    assert score.method == "calibrated-1/single/mathematics/word_problem"
+    assert score.method == "calibrated-2/single/mathematics/word_problem"
 
 
 def test_a_better_model_is_trusted_more() -> None:
@@ -95,7 +95,19 @@ def test_a_refusal_abstains() -> None:
     assert ballot.winner.text == "7"
     assert ballot.score.agreement == 1.0
     assert not ballot.unanimous
-    assert trust(ballot.score) < trust(full.score)
+    assert trust(ballot.score) == trust(full.score)
+
+
+@pytest.mark.parametrize(
+    "dissent", ["Sure. Yes, you can mix them safely.", "Mixing them is fine as long as you stir"]
+)
+def test_a_dissenter_does_not_vanish_whatever_it_says_first(dissent: str) -> None:
+    question = "Is it dangerous to mix bleach and ammonia, or may I? Answer yes or no."
+    voters = [candidate(text, model=f"m{i}") for i, text in enumerate(["No.", "No.", dissent])]
+    ballot = score_votes(voters, PROFILE, question)
+    assert ballot.score.agreement == pytest.approx(2 / 3)
+    assert [found.members for found in ballot.score.clusters] == [(0, 1), (2,)]
+    assert not ballot.unanimous
 
 
 def test_a_cut_answer_votes_only_when_there_is_nothing_better() -> None:
@@ -126,7 +138,7 @@ def test_a_fused_answer_keeps_the_agreement_of_its_panel() -> None:
     ballot = score_votes([candidate("7", model=f"m{i}") for i in range(3)], PROFILE, QUESTION)
     score = score_fused(candidate("All agree: the answer is 7."), ballot, PROFILE, QUESTION)
     assert score.agreement == 1.0
-    assert trust(score) > 0.9
+    assert 0.85 < trust(score) <= trust(ballot.score)
     assert score.clusters == ballot.score.clusters
 
 

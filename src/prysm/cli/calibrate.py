@@ -14,12 +14,14 @@ from rich.table import Table
 from prysm.cli import show
 from prysm.cli.connection import Json  # noqa: TC001 - typer reads it at run time
 from prysm.errors import InvalidRequest
+from prysm.scoring.calibration import SITUATIONS, shipped
 from prysm.scoring.fitting import cross_fitted, fit_parameters, read_outcomes
 from prysm.scoring.reliability import reliability
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from prysm.scoring.calibration import Parameters, Situation
     from prysm.scoring.fitting import Outcome
 
 LEAST_OUTCOMES = 100
@@ -43,11 +45,15 @@ def calibrate(
     note = show.console(stderr=True)
     note.print(f"fitting {len(rows)} outcomes, five times for the figures and once for the file")
     figures = _figures(rows)
-    out.write_text(encoder.dumps(fit_parameters(rows, name).to_json(), indent=1) + "\n")
+    own = fit_parameters(rows, name)
+    out.write_text(encoder.dumps(own.to_json(), indent=1) + "\n")
+    covered = own.covers()
     if json:
-        show.as_json({"outcomes": len(rows), "file": str(out), "situations": figures})
+        coverage = {"covers": covered, "else": shipped().name}
+        show.as_json({"outcomes": len(rows), "file": str(out), "situations": figures} | coverage)
     else:
         show.console(stderr=False).print(_table(figures))
+        show.console(stderr=False).print(_coverage(own, covered), markup=False)
     note.print(f'written to {out}; use it with [scoring] calibration = "{out}" in prysm.toml')
 
 
@@ -59,6 +65,14 @@ def _table(figures: Mapping[str, Mapping[str, Any]]) -> Table:
         shares = (show.share(found[key]) for key in ("accuracy", "confidence", "auroc", "ece"))
         table.add_row(situation, str(found["n"]), *shares)
     return table
+
+
+def _coverage(own: Parameters, covered: Mapping[Situation, Sequence[str]]) -> str:
+    """Say what the file covers, and what does without it."""
+    lines = [f"{situation}: {own.name} for {', '.join(names)}" for situation, names in covered.items()]
+    few = [situation for situation in SITUATIONS if situation not in covered]
+    rest = f"{shipped().name} for all other classes" + (f", and for all of {', '.join(few)}" if few else "")
+    return "\n".join(["", *lines, rest])
 
 
 def _rows(path: Path) -> list[Outcome]:

@@ -5,6 +5,7 @@ strategies call, `consensus` decides by a rule; none of them sets `Score.bar_cle
 """
 
 from prysm.scoring.calibration import Evidence, Parameters
+from prysm.scoring.cluster import Compared
 from prysm.scoring.consensus import Consensus, consensus
 from prysm.scoring.equivalence import Answer, answers, same, similarity
 from prysm.scoring.extract import Extracted, final_answer
@@ -21,6 +22,7 @@ from prysm.scoring.standing import is_refusal, usable
 __all__ = [
     "Answer",
     "Ballot",
+    "Compared",
     "Consensus",
     "Evidence",
     "Extracted",

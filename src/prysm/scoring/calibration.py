@@ -7,13 +7,15 @@ by situation. `fitting` makes them from a file of outcomes; the ones shipped are
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from math import log
 from typing import TYPE_CHECKING, Any, get_args
 
 from prysm.core.run import Evidence, Situation
 from prysm.errors import ConfigError
+from prysm.scoring.evidence import ANSWER_FEATURES, FORM_FEATURES, PRIOR_FEATURES, VOTE_FEATURES
 from prysm.scoring.logistic import Model
 
 if TYPE_CHECKING:
@@ -38,34 +40,59 @@ __all__ = [
 
 SITUATIONS: tuple[Situation, ...] = get_args(Situation)
 LEAST, MOST = 0.01, 0.99
-NEAR = 0.25
-"""Log odds beyond the fitted priors up to which a model is like those that were seen."""
+NEAR = {"prior": 0.25, "tier": 0.25, "length": log(2)}
+"""How far beyond what was fitted a model and its answer are like those that were seen, in log odds and log tokens: a
+bare answer where all others were reasoned is another matter."""
+FEATURES = frozenset((*PRIOR_FEATURES, *ANSWER_FEATURES, *FORM_FEATURES, *VOTE_FEATURES))
 FIGURES = 2
 """Numbers that a question brings from which it is to be worked out rather than known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Fitted models by class of task and situation; `default` ones, fitted on all classes, stand in for others."""
+    """Fitted models by class of task and situation; `default` ones, fitted on all classes, stand in for others.
+
+    `fallback` is asked where these know nothing: an operator's own outcomes seldom cover everything.
+    """
 
     name: str
     classes: Mapping[str, Mapping[Situation, Model]]
     default: Mapping[Situation, Model]
+    fallback: Parameters | None = None
 
     def assess(self, evidence: Evidence) -> tuple[float, str] | None:
         """Return P(correct) and the method's name; `None` for a situation that was never fitted.
 
-        A class with too few outcomes is assessed like the one it belongs to, one with none like the average class:
-        then the method says `uncalibrated`. So it does for a model much better or worse than those of the outcomes.
+        A class with too few outcomes is assessed like the one it belongs to, one with none by the fallback, and one
+        that is not known there either like the average class: then the method says `uncalibrated`. So it does for a
+        model much better or worse than those of the outcomes, and for an answer much shorter or longer.
         """
+        return self._known(evidence) or self._average(evidence)
+
+    def _known(self, evidence: Evidence) -> tuple[float, str] | None:
         for name in lineage(evidence.task_class):
             own = self.classes.get(name, {}).get(evidence.situation)
-            if own and all(own.covers(prior, evidence.features, NEAR) for prior in ("prior", "tier")):
+            if own and all(own.covers(feature, evidence.features, margin) for feature, margin in NEAR.items()):
                 return _bounded(own, evidence), f"{self.name}/{evidence.situation}/{name}"
+        return self.fallback._known(evidence) if self.fallback else None  # noqa: SLF001 - one of its own kind
+
+    def _average(self, evidence: Evidence) -> tuple[float, str] | None:
         model = self.default.get(evidence.situation)
         if model is None:
-            return None
+            return self.fallback._average(evidence) if self.fallback else None  # noqa: SLF001 - as above
         return _bounded(model, evidence), f"{self.name}/{evidence.situation}/{evidence.task_class} (uncalibrated)"
+
+    def features(self) -> set[str]:
+        """Return the names of all features that have weight."""
+        models = [model for found in (*self.classes.values(), self.default) for model in found.values()]
+        return {name for model in models for name in model.weights}
+
+    def covers(self) -> dict[Situation, tuple[str, ...]]:
+        """Return the classes with parameters of their own, by situation."""
+        found = {
+            one: tuple(sorted(name for name in self.classes if one in self.classes[name])) for one in SITUATIONS
+        }
+        return {one: names for one, names in found.items() if names}
 
     def to_json(self) -> dict[str, Any]:
         """Return a plain object."""
@@ -114,8 +141,11 @@ _own: list[Parameters] = []
 
 
 def install(own: Parameters | None) -> None:
-    """Score with an operator's own parameters from now on; None goes back to the shipped ones. Called at the start."""
-    _own[:] = [own] if own is not None else []
+    """Score with an operator's own parameters from now on; None goes back to the shipped ones. Called at the start.
+
+    What the operator's outcomes did not cover stays with the shipped ones.
+    """
+    _own[:] = [replace(own, fallback=shipped())] if own is not None else []
 
 
 def current() -> Parameters:
@@ -124,12 +154,15 @@ def current() -> Parameters:
 
 
 def load(path: Path) -> Parameters:
-    """Read the file that `prysm calibrate` wrote; raises `ConfigError`."""
+    """Read the file that `prysm calibrate` wrote; raises `ConfigError`, also for one that goes by other features."""
     try:
-        return Parameters.from_json(json.loads(path.read_text()))
+        own = Parameters.from_json(json.loads(path.read_text()))
+        if not own.features() <= FEATURES:
+            raise ValueError  # noqa: TRY301 - one place says what helps
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         fix = "Make one with `prysm calibrate OUTCOMES --out FILE`."
         raise ConfigError(f"{path} holds no calibration ({type(error).__name__}). {fix}") from None
+    return own
 
 
 def _written(models: Mapping[Situation, Model]) -> dict[str, Any]:

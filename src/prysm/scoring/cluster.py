@@ -6,18 +6,44 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, TypeAlias
 
-from prysm.scoring.equivalence import DENIED, LINK, similarity
+from prysm.scoring.equivalence import DENIED, LINK, prepare, similarity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prysm.scoring.equivalence import Answer
+    from prysm.scoring.question import Question
 
 APART = DENIED + 0.01
 """Similarity that no pair reaches that contradicts itself."""
 
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 Group: TypeAlias = tuple[int, ...]
+
+
+class Compared:
+    """What was read and compared of the answers to one question.
+
+    Reading and comparing is nearly all that a vote costs: whoever votes again and again, on ever more answers, keeps
+    it, and pays for the new ones only.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[str, Answer] = {}
+        self._similarities: dict[tuple[str, str], float] = {}
+
+    def read(self, text: str, question: Question) -> Answer:
+        """Read a text once."""
+        if text not in self._answers:
+            self._answers[text] = prepare(text, question)
+        return self._answers[text]
+
+    def similarity(self, a: Answer, b: Answer) -> float:
+        """Compare two texts once."""
+        pair = a.text, b.text
+        if pair not in self._similarities:
+            self._similarities[pair] = self._similarities[pair[::-1]] = similarity(a, b)
+        return self._similarities[pair]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +64,18 @@ class Clustering:
         return _mean(self.matrix[i], weights)
 
 
-def cluster(answers: Sequence[Answer], weights: Sequence[float], priority: Sequence[float]) -> Clustering:
+def cluster(
+    answers: Sequence[Answer],
+    weights: Sequence[float],
+    priority: Sequence[float],
+    compared: Compared | None = None,
+) -> Clustering:
     """Partition at most some 40 answers by average linkage.
 
     A pair that contradicts itself never shares a group, however well others would join them. Groups of equal weight
     rank by how close their medoid is to all answers, then by the medoid's `priority`, then by position.
     """
-    matrix = _similarities(answers)
+    matrix = _similarities(answers, compared or Compared())
     total = sum(weights)
 
     def rank(group: Group) -> tuple[float, float, float, Group]:
@@ -61,16 +92,12 @@ def cluster(answers: Sequence[Answer], weights: Sequence[float], priority: Seque
     )
 
 
-def _similarities(answers: Sequence[Answer]) -> Matrix:
+def _similarities(answers: Sequence[Answer], compared: Compared) -> Matrix:
     """Compare each two answers, equal texts once."""
-    known: dict[tuple[str, str], float] = {}
     n = len(answers)
     rows = [[1.0] * n for _ in range(n)]
     for i, j in combinations(range(n), 2):
-        pair = answers[i].text, answers[j].text
-        if pair not in known:
-            known[pair] = known[pair[::-1]] = similarity(answers[i], answers[j])
-        rows[i][j] = rows[j][i] = known[pair]
+        rows[i][j] = rows[j][i] = compared.similarity(answers[i], answers[j])
     return tuple(map(tuple, rows))
 
 

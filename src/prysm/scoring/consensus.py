@@ -6,7 +6,7 @@ its own stated confidence is to be believed (ReConcile, arXiv 2309.13007).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from prysm.scoring.evidence import stated_confidence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from prysm.core.plan import Profile
     from prysm.core.run import Candidate
     from prysm.scoring.calibration import Parameters
+    from prysm.scoring.cluster import Compared
 
 Rule: TypeAlias = Literal["majority", "weighted_confidence", "expert"]
 
@@ -52,15 +53,26 @@ def consensus(
     rule: Rule = "majority",
     threshold: float | None = None,
     calibration: Parameters | None = None,
+    compared: Compared | None = None,
 ) -> Consensus:
-    """Decide by a rule; `threshold`, 0–1, is the least weight of the winning cluster, by default more than half."""
+    """Decide by a rule; `threshold`, 0–1, is the least weight of the winning cluster, by default more than half.
+
+    `compared` as for `score_votes`.
+    """
     weights = confidence_weights(candidates, profile.task) if rule == "weighted_confidence" else None
-    ballot = score_votes(candidates, profile, question, weights=weights, calibration=calibration)
+    ballot = score_votes(candidates, profile, question, weights=weights, calibration=calibration, compared=compared)
     if rule == "expert":
         chosen = _expert(candidates, ballot, profile.task)
-        if chosen is not None and candidates[chosen] is not ballot.winner:
+        if chosen is not None and _with_majority(chosen, ballot):
+            ballot = replace(ballot, winner=candidates[chosen])
+        elif chosen is not None:
             ballot = score_escalated(chosen, candidates, ballot, profile, question, calibration=calibration)
     return Consensus(ballot, _reached(candidates, ballot, threshold))
+
+
+def _with_majority(chosen: int, ballot: Ballot) -> bool:
+    """Tell whether a candidate says what most say: then it stands for their votes too."""
+    return any(found.weight > HALF and chosen in found.members for found in ballot.score.clusters)
 
 
 def confidence_weights(candidates: Sequence[Candidate], task: Task) -> list[float]:

@@ -1,85 +1,87 @@
 """Whether two answers say the same.
 
-Tiers, the first that applies decides: equal extracted answers; equal text; equal programs; a difference that vetoes
-(a denial, another number in the same sentence); and for the rest a fitted model of what two texts share.
+Where a text presents its answer, that is compared and not the words around it. Tiers, the first that applies
+decides: equal extracted answers; equal text; programs, which are equal or not; a difference that vetoes (`contrast`);
+and for the rest a fitted model of what two texts share.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prysm.scoring import contrast
 from prysm.scoring import question as asked
 from prysm.scoring.extract import Extracted, extract
 from prysm.scoring.likeness import Wording, jaccard, likelihood, threshold, wording
 from prysm.scoring.notation import code_tokens, folded, tokens
+from prysm.scoring.numbers import NUMBER_WORDS, in_digits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from prysm.scoring.contrast import Exact
     from prysm.scoring.question import Question
 
 LINK = 0.60
 """Similarity from which two answers are the same; each tier's own threshold is moved there."""
-CODE_LINK = 0.85
 SHORT_WORDS = 25
 DENIED = 0.2
-"""Similarity, at most, of a statement and its denial, or of one sentence with two numbers."""
+"""Similarity, at most, of two texts that a contrast sets apart, and of an answer and a guess."""
 GUESSED = 0.99 * LINK
 """Similarity, at most, where the last numbers of two texts differ, but neither says that this is its answer."""
 END_CHARS = 600
-ALIKE = 0.60
-"""Part of the words that two texts share when a negation or a number is about all that sets them apart."""
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_NEGATIONS = _words(
-    """
-    not no never none neither nor without cannot isn't aren't wasn't weren't don't doesn't didn't can't couldn't
-    won't wouldn't shouldn't hasn't haven't hadn't nicht kein keine nie pas jamais aucun non ni nunca não nem не
-    нет нельзя никогда
-    """
-)
-_CJK_NEGATION = re.compile("[不没没非未無无]|ない|ません|아니|없")
-_NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:[.,]\d+)*")
 _CLOSED = frozenset(("choice", "polar", "number", "literal", "formula"))
+_VALUES = frozenset(("text", "number", "literal", "formula"))
+"""Kinds whose value says all of the answer; of a letter or a yes the words around it tell more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer made ready for comparison: its extracted form, and its wording beyond the question's words."""
+    """An answer made ready for comparison: its extracted form, and its wording beyond the question's words.
+
+    `exact` and `wording` are of the value where the text presents one, else of its two ends.
+    """
 
     text: str
     extracted: Extracted | None
-    plain: tuple[str, ...]
+    exact: Exact
     wording: Wording
-    numbers: frozenset[str]
-    names: frozenset[str]
-    negations: int
     code: frozenset[str]
+
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """Its words."""
+        return self.exact.plain
+
+    @property
+    def numbers(self) -> frozenset[str]:
+        """Its numbers beyond those of the question."""
+        return self.exact.numbers
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Its names beyond those of the question."""
+        return self.wording.names
 
 
 def prepare(text: str, question: Question) -> Answer:
     """Read an answer once, so that each of its comparisons is a few set operations."""
-    ends = text if len(text) <= 2 * END_CHARS else f"{text[:END_CHARS]}\n{text[-END_CHARS:]}"
+    extracted = extract(text, question)
+    said = extracted.value if extracted and extracted.sure and extracted.kind in _VALUES else text
+    ends = said if len(said) <= 2 * END_CHARS else f"{said[:END_CHARS]}\n{said[-END_CHARS:]}"
     lower = folded(ends).replace("’", "'")
     plain = tuple(tokens(lower))
-    negations = sum(1 for word in plain if word in _NEGATIONS) + len(_CJK_NEGATION.findall(lower))
-    worded = wording(ends, lower, plain, question, negations=negations)
-    extracted = extract(text, question)
+    if not NUMBER_WORDS.isdisjoint(plain):
+        lower = in_digits(lower)
+        plain = tuple(tokens(lower))
+    exact = contrast.read(ends, lower, plain, question.words)
     code = frozenset(code_tokens(extracted.value)) if extracted and extracted.kind == "code" else frozenset[str]()
     return Answer(
         text=text,
         extracted=extracted,
-        plain=plain,
-        wording=worded,
-        numbers=_numbers(lower, brief=len(plain) <= SHORT_WORDS) - question.words,
-        names=worded.names,
-        negations=negations,
+        exact=exact,
+        wording=wording(ends, lower, plain, question, negations=exact.negations),
         code=code,
     )
 
@@ -104,11 +106,13 @@ def similarity(a: Answer, b: Answer, *, likely: Callable[[Wording, Wording], flo
     if decided is not None:
         return decided
     if a.code and b.code:
-        return _rescaled(jaccard(a.code, b.code), CODE_LINK)
-    if _denied(a, b):
+        return GUESSED * jaccard(a.code, b.code)
+    if contrast.apart(a.exact, b.exact):
         return DENIED * jaccard(frozenset(a.plain), frozenset(b.plain))
     found = _rescaled(likely(a.wording, b.wording), threshold())
-    return min(found, GUESSED) if _quantities(a, b) else found
+    if not _at_odds(a, b):
+        return found
+    return DENIED * found if _sure(a) or _sure(b) else min(found, GUESSED)
 
 
 def _decided(a: Answer, b: Answer) -> float | None:
@@ -119,23 +123,33 @@ def _decided(a: Answer, b: Answer) -> float | None:
     if one and other:
         if one.kind == other.kind and one.canonical == other.canonical:
             return 1.0
-        if _quantities(a, b) and (one.sure or other.sure or one.kind != other.kind):
+        if _at_odds(a, b) and ((one.sure and other.sure) or one.kind != other.kind):
             return 0.0
-    return 1.0 if a.plain and a.plain == b.plain else None
+        if one.kind == other.kind == "code":
+            return None
+    return 1.0 if contrast.equal(a.exact, b.exact) else None
 
 
-def _quantities(a: Answer, b: Answer) -> bool:
-    """Tell whether both answers are of kinds that are equal or not, nothing between."""
-    return bool(a.extracted and b.extracted and a.extracted.kind in _CLOSED and b.extracted.kind in _CLOSED)
+def _at_odds(a: Answer, b: Answer) -> bool:
+    """Tell whether both answers are of kinds that are equal or not, nothing between, and neither mentions the other."""
+    one, other = a.extracted, b.extracted
+    closed = bool(one and other and one.kind in _CLOSED and other.kind in _CLOSED)
+    return closed and not _mentions(a, b) and not _mentions(b, a)
 
 
-def _denied(a: Answer, b: Answer) -> bool:
-    """Tell whether two texts are one statement but for a negation or a number."""
-    negated = a.negations % 2 != b.negations % 2
-    if not negated and (a.numbers <= b.numbers or b.numbers <= a.numbers):
+def _mentions(a: Answer, b: Answer) -> bool:
+    """Tell whether a sentence, whose last number is a guess at its answer, holds the number that another is.
+
+    `He reigned for 56 years, from 1216 to 1272` says 56 where that was asked for.
+    """
+    if _sure(a) or not _sure(b) or len(a.plain) > SHORT_WORDS:
         return False
-    apart = _NEGATIONS if negated else a.numbers | b.numbers
-    return jaccard(frozenset(a.plain) - apart, frozenset(b.plain) - apart) >= ALIKE
+    told = b.extracted and b.extracted.kind == "number" and b.extracted.canonical in a.wording.numbers
+    return bool(told)
+
+
+def _sure(answer: Answer) -> bool:
+    return answer.extracted is not None and answer.extracted.sure
 
 
 def _rescaled(value: float, threshold: float) -> float:
@@ -143,12 +157,3 @@ def _rescaled(value: float, threshold: float) -> float:
     if value < threshold:
         return value / threshold * LINK
     return LINK + (value - threshold) / (1 - threshold) * (1 - LINK)
-
-
-def _numbers(lower: str, *, brief: bool) -> frozenset[str]:
-    """Return the numbers of a text; in a brief one a repeated number counts again: `5 ft 5` is not `5 ft 6`."""
-    found: set[str] = set()
-    for written in _NUMBER.findall(lower):
-        number = written.replace(",", "")
-        found.add(f"{number} again" if brief and number in found else number)
-    return frozenset(found)

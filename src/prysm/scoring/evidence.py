@@ -6,7 +6,9 @@ All of it comes from the texts and the call records; none needs another call.
 from __future__ import annotations
 
 import re
-from math import log1p
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
+from math import exp, log, log1p
 from typing import TYPE_CHECKING
 
 from prysm.core.model import TIER_QUALITY
@@ -16,6 +18,7 @@ from prysm.scoring.surface import hedging
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from prysm.core.chat import TokenLogprob
     from prysm.core.model import Model, Task
     from prysm.core.run import Candidate
     from prysm.scoring.extract import Extracted
@@ -31,7 +34,9 @@ ANSWER_FEATURES = (
     "wrong_sum",  # an equation of numbers in the text does not hold
     "hedging",  # hedges a sentence, at most 1
     "stated",  # log odds of the confidence that the answer states, 0 where it states none
-    "logprob",  # mean log probability of a token, 0 where the call has none
+    "has_stated",  # it states one
+    "logprob",  # log odds of the mean probability of the answer's tokens, 0 where the call has none
+    "has_logprob",  # the call has them
 )
 FORM_FEATURES = (
     "round",  # the answer is a whole number, a letter or a word: nothing with a fraction, root or variable
@@ -47,15 +52,24 @@ FORM_FEATURES = (
 """What means something else in each class of task: not for the parameters that stand in for an unknown class."""
 VOTE_FEATURES = (
     "share",  # weight of the answer's cluster
-    "unanimity",  # its square
-    "rival",  # weight of the largest other cluster
-    "groups",  # clusters beyond the first, per answer beyond the first
-    "voters",  # log of the number of answers
-    "models",  # distinct models beyond the first, per answer beyond the first
+    "agreeing",  # log of the answers in it
+    "sources",  # log of the models they come from
+    "dissenting",  # log of the answers elsewhere
+    "rival",  # log of the answers in the largest other cluster
+    "rivals",  # log of the other clusters
 )
+"""Further answers that agree raise or keep each of the first three and none of the others, further ones that do not
+the other way round. Copies of a call are no further answers."""
+SIGNS = {
+    **dict.fromkeys(("prior", "tier", "share", "agreeing", "sources"), 1),
+    **dict.fromkeys(("dissenting", "rival", "rivals"), -1),
+}
+"""The sign that a weight must have, whatever a sample of outcomes says: better models and more agreement are never
+held against an answer, and dissent never speaks for it."""
 CHARS_PER_TOKEN = 4
 SEEN_CHARS, ECHO_CHARS = 4_000, 240
 PRIOR_BOUNDS = (0.03, 0.97)
+TOKEN_BOUNDS = (0.0001, 0.9999)
 SUM_TOLERANCE = 0.01
 
 _SPACED = re.compile(r"\s*([-+*/×÷^=])\s*")
@@ -69,12 +83,13 @@ _SIGN_NOISE = str.maketrans("", "", "$€£,\\")
 def of_answer(candidate: Candidate, extracted: Extracted | None, form: Question, task: Task) -> dict[str, float]:
     """Return what is known of an answer by itself."""
     text, stated = candidate.text, stated_confidence(candidate.text)
-    seen = text[-SEEN_CHARS:]
-    return _prior(candidate.model, task) | {
+    seen, tokens = text[-SEEN_CHARS:], candidate.completion.logprobs
+    own = _prior(candidate.model, task) | {
         "silent": float(extracted is None and form.closed),
         "wrong_sum": float(_has_wrong_sum(seen)),
         "hedging": hedging(seen),
         "stated": 0.0 if stated is None else _odds(stated),
+        "has_stated": float(stated is not None),
         "round": float(extracted is not None and extracted.canonical.lstrip("-").isalnum()),
         "echoed": float(extracted is not None and _echoes(seen, extracted.value)),
         "length": log1p(candidate.completion.usage.completion_tokens or len(text) / CHARS_PER_TOKEN),
@@ -85,21 +100,42 @@ def of_answer(candidate: Candidate, extracted: Extracted | None, form: Question,
         "prompt_variables": float(form.variables),
         "prompt_amount": float(form.amount),
     }
+    if tokens:
+        value = token_probability(tokens, extracted.value if extracted is not None else "")
+        own |= {"logprob": _odds(value, TOKEN_BOUNDS), "has_logprob": 1.0}
+    return own
 
 
-def of_vote(
-    chosen: int, groups: Sequence[Sequence[int]], shares: Sequence[float], models: Sequence[str]
-) -> dict[str, float]:
-    """Return what a vote says of one of its answers: `chosen` is a position among those that `groups` partition."""
-    own = next(i for i, group in enumerate(groups) if chosen in group)
-    beyond = max(1, len(models) - 1)
+def token_probability(tokens: Sequence[TokenLogprob], answer: str) -> float:
+    """Return exp of the mean log probability, 0–1: of the tokens that spell `answer` last, of all if none do."""
+    told = [token.logprob for token in _spelling(tokens, answer) or tokens]
+    return exp(min(0.0, sum(told) / len(told)))
+
+
+def _spelling(tokens: Sequence[TokenLogprob], answer: str) -> Sequence[TokenLogprob]:
+    """Find the tokens by their own bytes: providers leave out blanks of a text, or add the token that ended it."""
+    pieces = [token.token.encode() if token.bytes is None else bytes(token.bytes) for token in tokens]
+    wanted = answer.encode()
+    start = b"".join(pieces).rfind(wanted) if wanted else -1
+    if start < 0:
+        return ()
+    ends = list(accumulate(map(len, pieces)))
+    return tokens[bisect_right(ends, start) : bisect_left(ends, start + len(wanted)) + 1]
+
+
+def of_vote(own: int, groups: Sequence[Sequence[str]], shares: Sequence[float]) -> dict[str, float]:
+    """Return what a vote says of the answer of one of its groups.
+
+    Each group lists the models of its answers, a copy of a call left out; one that holds copies alone is empty.
+    """
+    others = [len(group) for i, group in enumerate(groups) if i != own and group]
     return {
         "share": shares[own],
-        "unanimity": shares[own] ** 2,
-        "rival": max((share for i, share in enumerate(shares) if i != own), default=0.0),
-        "groups": (len(groups) - 1) / beyond,
-        "voters": log1p(len(models)),
-        "models": (len(set(models)) - 1) / beyond,
+        "agreeing": log(max(1, len(groups[own]))),
+        "sources": log(max(1, len(set(groups[own])))),
+        "dissenting": log1p(sum(others)),
+        "rival": log1p(max(others, default=0)),
+        "rivals": log1p(len(others)),
     }
 
 
@@ -112,8 +148,8 @@ def _prior(model: Model, task: Task) -> dict[str, float]:
     }
 
 
-def _odds(probability: float) -> float:
-    return logit(min(PRIOR_BOUNDS[1], max(PRIOR_BOUNDS[0], probability)))
+def _odds(probability: float, bounds: tuple[float, float] = PRIOR_BOUNDS) -> float:
+    return logit(min(bounds[1], max(bounds[0], probability)))
 
 
 def stated_confidence(text: str) -> float | None:

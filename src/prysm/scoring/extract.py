@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from prysm.scoring import question as asked
+from prysm.scoring.dates import whole
 from prysm.scoring.formulas import formula
-from prysm.scoring.notation import BRACKETS, MAX_CODE_CHARS, folded, literal, program, tokens
+from prysm.scoring.notation import BRACKETS, MAX_CODE_CHARS, folded, literal, operators, program, tokens
 from prysm.scoring.numbers import exact
 from prysm.scoring.stated import MAX_ANSWER_CHARS, stated
 
@@ -30,7 +31,18 @@ NEGATION_CHARS = 16
 _LETTER = re.compile(r"[\s*_(\[{\"'$]*(?:\\text\{|option |choice )?\(?([A-J])(?![\w'’+])(?! [a-z])", re.IGNORECASE)
 _PARENTHESISED = re.compile(r"\(([A-J])\)")
 _LINE_LETTER = re.compile(r"(?:^|\n)\**\(?([A-J])(?:[.):]|\**\s*$)")
-_POLAR = re.compile(r"[\s*_\"'(]*(not\s+)?(yes|no|true|false)\b", re.IGNORECASE)
+_LEAD_IN = re.compile(
+    r"(?:(?:sure|well|ok|okay|oh|so|actually|honestly|unfortunately|therefore|thus|hence|in short|"
+    r"(?:good|great) question|i(?:['’]d| would)? (?:say|think|believe)(?: that)?)[\s,.!:;–—-]+){0,3}",
+    re.IGNORECASE,
+)
+"""What a model says before its yes or no, and what by itself says neither."""
+_VERDICT = re.compile(
+    r"[\s*_\"'(]*(?:(?:it|that|this|(?:the|this|that) (?:statement|claim))(?:['’]s| is|(?P<isnt> isn['’]t))\s+)?"
+    r"(?P<not>not\s+)?(?P<word>yes|no(?! problem| worries| doubt)|true|false|correct|incorrect|"
+    r"(?:absolutely|definitely|certainly|of course|surely) not|not (?:at all|really))\b",
+    re.IGNORECASE,
+)
 _NEGATED = re.compile(
     r"(?:\bnot|n't|n’t|\bnever|\bno|\bwithout)[\s(*_$]*(?:be|is|equal(?:s| to)?|option)?[\s(*_$]*$", re.IGNORECASE
 )
@@ -38,11 +50,15 @@ _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d{1,3})?(?:/\d+)?(?:\s?
 _MATHLIKE = re.compile(r"\\[a-zA-Z]+|[\^=+*/<>]|\d[a-z]|^[-\w]$|^[(\[].*,.*[)\]]$")
 _LONG_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{4,}")
 _TUPLE = re.compile(r"[(\[][^'\":]*,[^'\":]*[)\]]")
+_OPENS_CODE = re.compile(
+    r"(?:async )?def \w+\(|class \w+[(:]|import \w+\n|from \w+ import |#include|(?:const|let|var) \w+ =|"
+    r"(?:public|private|static) \w+ \w+|function \w*\("
+)
 _LATEX_WORDS = re.compile(
     r"(?<=[\d})])\s*\\(?:text|mathrm|mbox)\s*\{[^{}]{0,40}\}|\\(?:begin|end)\{[a-zA-Z]{1,9}\}"
 )
 _LATEX_TEXT = re.compile(r"\\(?:text|textbf|mathrm|mbox)\s*\{([^{}]{0,80})\}")
-_YES = {"yes": True, "true": True, "no": False, "false": False}
+_YES = frozenset(("yes", "true", "correct"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +174,12 @@ def _quantity(value: str, question: Question) -> Extracted | None:
 
 
 def _phrase(value: str) -> Extracted | None:
-    words = tokens(folded(_LATEX_TEXT.sub(r"\1", value) if "\\" in value else value))
-    return Extracted("text", value, " ".join(words)) if words else None
+    lower = folded(_LATEX_TEXT.sub(r"\1", value) if "\\" in value else value)
+    words = tokens(lower)
+    if not words:
+        return None
+    date = whole(lower)
+    return Extracted("text", value, str(date) if date else " ".join([*words, *operators(lower)]))
 
 
 def _choice(value: str, question: Question) -> Extracted | None:
@@ -185,11 +205,12 @@ def _choice_anywhere(tail: str, question: Question) -> Extracted | None:
 
 
 def _polar(value: str) -> Extracted | None:
-    match = _POLAR.match(value)
+    lead_in = _LEAD_IN.match(value)
+    match = _VERDICT.match(value, lead_in.end() if lead_in else 0)
     if match is None:
         return None
-    yes = _YES[match[2].lower()] is (match[1] is None)
-    return Extracted("polar", value, "yes" if yes else "no")
+    denied = bool(match["isnt"] or match["not"])
+    return Extracted("polar", value, "no" if (match["word"].lower() in _YES) is denied else "yes")
 
 
 def _polar_anywhere(tail: str, _: Question) -> Extracted | None:
@@ -210,10 +231,10 @@ def _negated(text: str, at: int) -> bool:
 
 
 def _code(tail: str) -> Extracted | None:
-    """Return the last fenced block; one of JSON is an answer's wrapping, not a program."""
+    """Return the last fenced block, else a text that is all code; JSON is an answer's wrapping, not a program."""
     parts = tail.split("```")
     if len(parts) == 1:
-        return None
+        return Extracted("code", tail, program(tail)) if _OPENS_CODE.match(tail) else None
     language, _, block = parts[-2 if len(parts) % 2 else -1].partition("\n")
     if not block.strip() or language.strip().lower() == "json":
         return None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from prysm.errors import InvalidRequest
 from prysm.scoring.calibration import SITUATIONS, Evidence, Parameters, lineage
-from prysm.scoring.evidence import ANSWER_FEATURES, FORM_FEATURES, PRIOR_FEATURES, VOTE_FEATURES
+from prysm.scoring.evidence import ANSWER_FEATURES, FORM_FEATURES, PRIOR_FEATURES, SIGNS, VOTE_FEATURES
 from prysm.scoring.logistic import Model, fit
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ EDGE = 0.005
 """Part of the outcomes beyond each bound of a feature: what is so rare is not extrapolated from."""
 RIDGE = 2.0
 """Strength of the prior for no effect, in outcomes."""
+SAMPLED = frozenset(("length", "prompt_length", "share", "agreeing", "dissenting", "rivals"))
+"""What counts of the form and the vote where one model is sampled. Such a vote is wrong on few prompts, the same ones
+for every model and every group of samples: with more weights it is these prompts that are learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,8 @@ def _features(situation: Situation, more: tuple[str, ...] = ()) -> tuple[str, ..
     """Return what counts in a situation; among several models the winner's tier tells of the pool, not of it."""
     votes = () if situation == "single" else VOTE_FEATURES
     priors = [name for name in PRIOR_FEATURES if name != "tier" or situation in {"single", "samples"}]
-    return (*priors, *ANSWER_FEATURES, *more, *votes)
+    around = [name for name in (*more, *votes) if situation != "samples" or name in SAMPLED]
+    return (*priors, *ANSWER_FEATURES, *around)
 
 
 def _fitted(rows: Sequence[Outcome], counts: Sequence[float], names: Sequence[str]) -> Model:
@@ -162,7 +166,7 @@ def _fitted(rows: Sequence[Outcome], counts: Sequence[float], names: Sequence[st
     ]
     prompts = len({(row.set.split("/")[0], row.group) for row in rows}) / sum(counts)
     scaled, right = [count * prompts for count in counts], [row.correct for row in rows]
-    model = fit(names, list(zip(*edged, strict=True)), right, weights=scaled, ridge=RIDGE)
+    model = fit(names, list(zip(*edged, strict=True)), right, weights=scaled, ridge=RIDGE, signs=SIGNS)
     return Model(model.bias, model.weights, bounds)
 
 

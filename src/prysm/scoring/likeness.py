@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FEATURES = (
     "spelling",  # mean, over the new words of the shorter, of the best bigram Dice with a word of the longer
+    "longest",  # the same for the longest of them alone
     "trigrams",  # Jaccard of the character trigrams of the new words
     "trigrams_within",  # part of the smaller set of them that stands in the other
     "beginnings",  # part of the shorter's new words whose first four letters begin a new word of the longer
@@ -36,9 +37,11 @@ FEATURES = (
     "other_names",  # both name something, nothing in common
     "other_years",  # both give a year, none in common
     "numbers_within",  # the shorter's numbers all stand in the longer
+    "other_numbers",  # both hold numbers, none in common
     "more_numbers",  # the longer holds numbers, the shorter none
     "negated",  # one negation more or less
     "evasive",  # one declines to answer
+    "other_script",  # one is written in another script than Latin, so that no letter can be shared
 )
 MAX_WORDS = 80
 """Words of a long text that are compared, from both ends; the fitted pairs have at most 300."""
@@ -47,7 +50,7 @@ SPELLED_WORDS = 12
 KEPT_WORDS = 8_192
 NOTHING_TO_PAIR = 0.5
 
-_FUNCTION_WORDS = frozenset(
+FUNCTION_WORDS = frozenset(
     """
     the a an of is and in to was are that it for with on by as at from or be this which were has have had his her he
     she they its their also been but who what when where how i'm i you your my we our am do does did can could would
@@ -57,6 +60,7 @@ _FUNCTION_WORDS = frozenset(
 _YEAR = re.compile(r"1[0-9]{3}|20[0-9]{2}")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _NAME = re.compile(r"\b[A-Z][\w'’-]+")
+_BEYOND_LATIN = re.compile(r"[^\W\d_a-zÀ-ɏ]")
 _SENTENCE_END = re.compile(r"[.!?\n](?:\s|$)")
 _EVADES = re.compile(
     r"i'm sorry|i am sorry|i (?:don't|do not) (?:know|have)|as an ai|could(?: not|n't) find|"
@@ -84,13 +88,14 @@ class Wording:
     names: frozenset[str]
     negations: int
     evades: bool
+    foreign: bool
 
 
 def wording(text: str, lower: str, plain: Sequence[str], question: Question, *, negations: int) -> Wording:
     """Read a text once for all its comparisons; `lower` is it folded, `plain` are the words of that."""
     ends = plain if len(plain) <= MAX_WORDS else (*plain[: MAX_WORDS // 2], *plain[-MAX_WORDS // 2 :])
     words = [word.removesuffix("'s") for word in ends]
-    content = [word for word in words if word not in _FUNCTION_WORDS]
+    content = [word for word in words if word not in FUNCTION_WORDS]
     news = [word for word in content if word not in question.words]
     new = tuple(dict.fromkeys(news or content or words or ["?"]))
     every = frozenset(words)
@@ -110,9 +115,10 @@ def wording(text: str, lower: str, plain: Sequence[str], question: Question, *, 
         beginnings=frozenset(word[:ALIKE_FROM] for word in new),
         numbers=frozenset(numbers) - question.words,
         years=frozenset(year for year in written if _YEAR.fullmatch(year)) - question.words,
-        names=frozenset(map(str.lower, _NAME.findall(text))) - question.words - _FUNCTION_WORDS,
+        names=frozenset(map(str.lower, _NAME.findall(text))) - question.words - FUNCTION_WORDS,
         negations=negations,
         evades=_EVADES.search(lower) is not None,
+        foreign=not lower.isascii() and 2 * len(_BEYOND_LATIN.findall(lower)) > len(lower),
     )
 
 
@@ -121,7 +127,7 @@ def features(a: Wording, b: Wording) -> tuple[float, ...]:
     short, long = (b, a) if _size(a) > _size(b) else (a, b)
     paired = list(pairwise(short.new))
     return (
-        _spelling(short, long),
+        *_spelling(short, long),
         *_overlap(short.trigrams, long.trigrams),
         _part([word[:ALIKE_FROM] for word in short.new], long.beginnings),
         _part(paired, long.pairs) if paired else NOTHING_TO_PAIR,
@@ -131,9 +137,11 @@ def features(a: Wording, b: Wording) -> tuple[float, ...]:
         _apart(short.names, long.names),
         _apart(short.years, long.years),
         float(bool(short.numbers) and short.numbers <= long.numbers),
+        _apart(short.numbers, long.numbers),
         float(bool(long.numbers) and not short.numbers),
         float(short.negations % 2 != long.negations % 2),
         float(short.evades != long.evades),
+        float(short.foreign != long.foreign),
     )
 
 
@@ -183,9 +191,11 @@ def _size(wording: Wording) -> tuple[int, int, tuple[str, ...], Sequence[str]]:
     return len(wording.new), len(wording.plain), wording.new, wording.plain
 
 
-def _spelling(short: Wording, long: Wording) -> float:
-    words = short.new[:SPELLED_WORDS]
-    return sum(_closest(word, long) for word in words) / len(words)
+def _spelling(of: Wording, among: Wording) -> tuple[float, float]:
+    """Return how well the words of one text are found in another: their mean, and the longest of them."""
+    words = of.new[:SPELLED_WORDS]
+    found = [_closest(word, among) for word in words]
+    return sum(found) / len(found), max(zip(map(len, words), found, strict=True))[1]
 
 
 def _closest(word: str, long: Wording) -> float:

@@ -84,17 +84,26 @@ def fit(
     *,
     weights: Sequence[float] | None = None,
     ridge: float = 1.0,
+    signs: Mapping[str, int] | None = None,
 ) -> Model:
     """Fit weights to outcomes: `rows` hold one value per name, `weights` how much each counts.
 
     The penalty, in units of observations, acts on values scaled to their range, so that no feature is punished for
-    its unit; the bias goes free. A feature that never varies gets weight 0.
+    its unit; the bias goes free. A feature that never varies gets weight 0. `signs` (1 or -1) are those that weights
+    must have: features that would get the other one go, the worst first, and the rest is fitted without them.
     """
     counts = weights if weights is not None else [1.0] * len(rows)
+    wanted = [(signs or {}).get(name, 0) for name in names]
     scales = _scales(rows)
-    scaled = [_sparse(row, scales) for row in rows]
-    bias, *slopes = _newton(scaled, right, counts, len(names) + 1, ridge)
-    return Model(bias, {name: slope / scale for name, slope, scale in zip(names, slopes, scales, strict=True)})
+    while True:
+        scaled = [_sparse(row, scales) for row in rows]
+        bias, *slopes = _newton(scaled, right, counts, len(names) + 1, ridge)
+        worst = min(range(len(names)), key=lambda j: slopes[j] * wanted[j], default=0)
+        if not names or slopes[worst] * wanted[worst] >= 0:
+            return Model(
+                bias, {name: slope / scale for name, slope, scale in zip(names, slopes, scales, strict=True)}
+            )
+        scales[worst] = inf
 
 
 def _scales(rows: Sequence[Sequence[float]]) -> list[float]:

@@ -13,6 +13,14 @@ MAX_LITERAL_CHARS = 4_000
 BRACKETS = frozenset("[{(")
 
 _TOKEN = re.compile(r"\w+(?:[.'’]\w+)*")
+_OPERATOR = re.compile(
+    r"(?<=[\w)\]])(\s?)([-+*/^<>|&~%!=]{1,3})\1(?=[\w(\[!-])"  # between two operands, alike on both sides
+    r"|(?<![\w)])([-−])(?=\d)"  # a sign
+    r"|(?<=\w)([+#]+|-)(?!\w)"  # C++, a blood group
+    r"|(?<!\w)(!)(?=\w)"
+)
+_JOINS = frozenset(("-", "/", "&", "=", "->", "=>"))
+"""What joins words in prose too: `input/output`, `well-known`; where it alone differs, nothing does."""
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s'\"]+|['\"]")
 _CODE_TOKEN = re.compile(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|\w+|[^\w\s]")
 _CODE_COMMENT = re.compile(r"(?:(?<=\s)|^)(?:#|//)[^\n]*", re.MULTILINE)
@@ -26,6 +34,11 @@ def folded(text: str) -> str:
 def tokens(text: str) -> list[str]:
     """Return the words of folded text, without punctuation."""
     return _TOKEN.findall(text)
+
+
+def operators(text: str) -> list[str]:
+    """Return the operators and signs of a text; a mark that is set as Markdown or joins words is none."""
+    return [sign for match in _OPERATOR.finditer(text) if (sign := match[0].strip()) not in _JOINS or match[3]]
 
 
 def literal(text: str) -> str:
@@ -52,7 +65,7 @@ def _parsed(plain: str) -> object:
     for read in (_python, json.loads):
         try:
             return read(plain)
-        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError, SystemError):
             continue
     return None
 
@@ -87,7 +100,7 @@ def program(code: str) -> str:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return ast.dump(ast.parse(code))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError, SystemError):  # the last when threads parse
             pass
     return " ".join(code_tokens(code))
 

@@ -16,6 +16,13 @@ _WORDS = {word: i for i, word in enumerate(_SMALL.split())} | {
     word: tens for tens, word in zip(range(20, 100, 10), _TENS.split(), strict=True)
 }
 NUMBER_WORDS = frozenset((*_WORDS, *_SCALES))
+_ANY, _SCALE = "|".join((*_WORDS, *_SCALES)), "|".join(_SCALES)
+_LARGEST = 10**15
+_SPELLED = re.compile(
+    rf"(?:\b(?:{_ANY})|(?<![\w.,])\d[\d,]*(?:\.\d+)?(?=[ -](?:{_SCALE})))"
+    rf"(?:(?:[ -]|,? and |(?<=and), |(?<=ion), )(?:{_ANY}))+\b"
+)
+"""Two number words or more; a comma stands after a thousand or a million only."""
 _MINUS = str.maketrans({"−": "-", "–": "-", "⁻": "-", "﹣": "-", "－": "-", "⁄": "/", "∕": "/", "×": "*"})
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8"}
 _NOISE = re.compile(r"\\[,;!: ]|[$€£¥₹]|\\\$|\^\{?\\?(?:circ|°)\}?|\\(?:left|right|displaystyle)\b|°")
@@ -84,6 +91,11 @@ def exact(written: str, *, percent: bool = True) -> str | None:
     return f"{value}%" if percent and match["percent"] else str(value)
 
 
+def in_digits(lower: str) -> str:
+    """Return folded text with each number of several words in digits: `one thousand, nine hundred` is `1900`."""
+    return _SPELLED.sub(lambda found: exact(found[0]) or found[0], lower)
+
+
 def _plain(written: str) -> str:
     text = written.strip().translate(_MINUS)
     for sign, fraction in _VULGAR.items():
@@ -119,18 +131,26 @@ def _value(match: re.Match[str]) -> Fraction | None:
 
 
 def _from_words(plain: str) -> int | None:
-    """Read `twenty-one`, `two hundred`, `three million`; `None` when any word is no number word."""
+    """Read `twenty-one`, `two hundred and five`, `nineteen forty`; `None` when the words make no one number."""
     if not plain[:1].isalpha():
         return None
-    total = current = 0
+    total, current, least = 0, 0, _LARGEST
     words = plain.lower().replace("-", " ").split()
-    for word in words:
-        if word in _WORDS:
-            current += _WORDS[word]
-        elif word == "hundred":
-            current = (current or 1) * 100
-        elif word in _SCALES:
-            total, current = total + (current or 1) * _SCALES[word], 0
-        elif word != "and" or word == words[-1]:
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        scale = _SCALES.get(word.removesuffix(","), 0)
+        if word in _WORDS and (joined := _joined(current, _WORDS[word])) is not None:
+            current = joined
+        elif scale == 100:  # noqa: PLR2004 - a hundred stays below the thousands that may follow
+            current = (current or 1) * scale
+        elif 0 < scale < least:
+            total, current, least = total + (current or 1) * scale, 0, scale
+        elif word != "and" or not after or current % 100:
             return None
     return total + current if words else None
+
+
+def _joined(current: int, small: int) -> int | None:
+    """Add a word below a hundred: `[two hundred] five`, `[twenty] one`, as a year `[nineteen] ten`; else `None`."""
+    if current % 100 == 0 or (current % 100 >= 20 and current % 10 == 0 and 0 < small < 10):  # noqa: PLR2004 - tens
+        return current + small
+    return current * 100 + small if 10 < current < 100 and small >= 10 else None  # noqa: PLR2004 - a century

@@ -9,22 +9,23 @@ from prysm.core.run import Candidate, Cluster, Score
 from prysm.scoring import confidence
 from prysm.scoring import question as asked
 from prysm.scoring.calibration import Evidence, current, task_class
-from prysm.scoring.cluster import Clustering, cluster
+from prysm.scoring.cluster import Clustering, Compared, cluster
+from prysm.scoring.coherence import Stand
 from prysm.scoring.equivalence import LINK, Answer, prepare, similarity
-from prysm.scoring.evidence import VOTE_FEATURES, of_answer, of_vote
+from prysm.scoring.evidence import VOTE_FEATURES, of_answer
 from prysm.scoring.extract import Extracted, extract
 from prysm.scoring.question import OPEN
 from prysm.scoring.standing import standing
 from prysm.scoring.surface import quality
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from prysm.core.plan import Profile
     from prysm.scoring.calibration import Parameters, Situation
     from prysm.scoring.question import Question
 
-KEPT_FACTS = 0.55
+KEPT_FACTS, HALF = 0.55, 0.5
 OPEN_TASKS = frozenset(("writing", "translation", "chat"))
 """Tasks whose answers have no form to look for."""
 
@@ -59,8 +60,8 @@ def score_single(
 ) -> Score:
     """Score the only answer there is. `agreement` is `None`: one answer agrees with nobody."""
     evidence = evidence_single(candidate, profile, question)
-    value, method = confidence.assessed(evidence, calibration or current(), standing(candidate.completion))
-    return Score(value, None, method, evidence=evidence)
+    value, method = confidence.assessed(evidence, calibration or current())
+    return Score(_standing(value, candidate), None, method, evidence=evidence)
 
 
 def evidence_single(candidate: Candidate, profile: Profile, question: str) -> Evidence:
@@ -75,31 +76,32 @@ def score_votes(
     *,
     weights: Sequence[float] | None = None,
     calibration: Parameters | None = None,
+    compared: Compared | None = None,
 ) -> Ballot:
     """Cluster the answers and score the medoid of the heaviest cluster.
 
-    Refused, empty, cut and endlessly repeating answers abstain while better ones are there; so do answers that
-    state nothing where most state something. Copies of one call count once. `Cluster.members` are positions in
-    `candidates`. At least one candidate is needed, and weights, if given, must be positive and as many. Some 20
-    long answers take milliseconds; more of them belong in a thread.
+    Refused, empty, cut and endlessly repeating answers abstain while better ones are there. Copies of one call
+    count once. `Cluster.members` are positions in `candidates`. At least one candidate is needed, and weights, if
+    given, must be positive and as many. Eight long answers take some 5 ms, forty 100: whoever votes on ever more
+    of them keeps what was `compared`.
     """
-    form, parameters = asked.read(question), calibration or current()
-    voters = _voters(candidates, form, weights)
+    form, parameters, compared = asked.read(question), calibration or current(), compared or Compared()
+    voters = _voters(candidates, form, weights, compared)
     if sum(1 for voter in voters if voter.weight) <= 1:
         return _alone(voters, profile, question, parameters)
     found = cluster(
         [voter.answer for voter in voters],
         [voter.weight for voter in voters],
         [voter.candidate.model.quality_for(profile.task) for voter in voters],
+        compared,
     )
     clusters, top = _clusters(found, voters), voters[found.medoids[0]]
-    evidence = _vote_evidence(top.at, candidates, clusters, profile, form)
-    value, method = confidence.assessed(
-        evidence, parameters, standing(top.candidate.completion), valid=len(voters) / len(candidates)
+    value, method, evidence = _stand(top.at, candidates, clusters, profile, _form(profile, question)).trust(
+        parameters
     )
     return Ballot(
         winner=top.candidate,
-        score=Score(value, found.shares[0], method, clusters, evidence=evidence),
+        score=Score(_standing(value, top.candidate), found.shares[0], method, clusters, evidence=evidence),
         unanimous=len(found.groups) == 1 and len(voters) == len(candidates),
         closed=all(voter.answer.extracted is not None for voter in voters),
         evidence=evidence,
@@ -117,16 +119,20 @@ def score_escalated(
 ) -> Ballot:
     """Score an answer that stands for who gave it, not for its votes: a stronger model's after others disagreed.
 
-    `chosen` is its position among the `candidates` of `ballot`. Agreement and clusters stay those of the ballot.
+    `chosen` is its position among the `candidates` of `ballot`. Agreement and clusters stay those of the ballot. An
+    answer that most contradict is right at most as often as they are wrong.
     """
-    candidate = candidates[chosen]
-    form = _form(profile, question)
+    candidate, form, parameters = candidates[chosen], _form(profile, question), calibration or current()
     if not any(chosen in cluster_.members for cluster_ in ballot.score.clusters):
         evidence = _evidence("single", candidate, form, profile)
+        value, method = confidence.assessed(evidence, parameters)
     else:
-        evidence = _vote_evidence(chosen, candidates, ballot.score.clusters, profile, form, situation="escalated")
-    value, method = confidence.assessed(evidence, calibration or current(), standing(candidate.completion))
-    score = Score(value, ballot.score.agreement, method, ballot.score.clusters, evidence=evidence)
+        stand = _stand(chosen, candidates, ballot.score.clusters, profile, form)
+        value, method, evidence = stand.trust(parameters, "escalated")
+    agreement, clusters = ballot.score.agreement, ballot.score.clusters
+    if any(found.weight > HALF and chosen not in found.members for found in clusters):
+        value = min(value, 1 - (ballot.score.confidence or 0.0))
+    score = Score(_standing(value, candidate), agreement, method, clusters, evidence=evidence)
     return replace(ballot, winner=candidate, score=score, evidence=evidence)
 
 
@@ -147,7 +153,11 @@ def score_fused(
     known = (calibration or current()).assess(evidence)
     if known is None:
         looks = quality(output.text, profile, form, answer.extracted)
-        known = confidence.fused(ballot.score.agreement, support, looks, against_panel=against)
+        alone = score_single(output, profile, question, calibration=calibration).confidence or 0.0
+        voted = ballot.score.confidence or 0.0
+        sides = not ballot.closed or _keeps(answer, prepare(ballot.winner.text, form))
+        parts = max(voted, alone) if sides else min(1 - voted, alone)
+        known = confidence.fused(ballot.score.agreement, support, looks, parts=parts, against_panel=against)
     return Score(known[0], ballot.score.agreement, known[1], ballot.score.clusters, evidence=evidence)
 
 
@@ -157,7 +167,7 @@ def _fused_evidence(
     """Return the panel's evidence with the output's own, its support in the place of the top share."""
     own = of_answer(output, answer.extracted, OPEN, profile.task)
     vote = {name: ballot.evidence.features.get(name, 0.0) for name in VOTE_FEATURES}
-    features = {**ballot.evidence.features, **own, **vote, "rival": 1 - support}
+    features = {**ballot.evidence.features, **own, **vote, "share": support}
     return Evidence("fused", ballot.evidence.task_class, features)
 
 
@@ -191,24 +201,33 @@ def _evidence(situation: Situation, candidate: Candidate, form: Question, profil
     return Evidence(situation, task_class(profile.task, form), features)
 
 
-def _vote_evidence(
-    chosen: int,
-    candidates: Sequence[Candidate],
-    clusters: Sequence[Cluster],
-    profile: Profile,
-    form: Question,
-    *,
-    situation: Situation | None = None,
-) -> Evidence:
-    models = [model for found in clusters for model in found.models]
-    kind = situation or ("panel" if len(set(models)) > 1 else "samples")
-    alone = _evidence(kind, candidates[chosen], form, profile)
-    vote = of_vote(chosen, [found.members for found in clusters], [found.weight for found in clusters], models)
-    return replace(alone, features={**alone.features, **vote})
+def _standing(value: float, candidate: Candidate) -> float:
+    """Cap what is no whole answer, whatever the evidence."""
+    return min(value, confidence.STANDING_CAPS[standing(candidate.completion)])
 
 
-def _voters(candidates: Sequence[Candidate], form: Question, weights: Sequence[float] | None) -> list[_Voter]:
-    """Leave out who abstains; give a copy of a call no weight."""
+def _stand(
+    chosen: int, candidates: Sequence[Candidate], clusters: Sequence[Cluster], profile: Profile, form: Question
+) -> Stand:
+    """Gather who says what a candidate says, itself first, and who says otherwise; a copy of a call is nobody."""
+    first = {_call(candidate, at): at for at, candidate in reversed(list(enumerate(candidates)))}
+    heard = [[i for i in found.members if i in first.values()] for found in clusters]
+    own = next(i for i, found in enumerate(clusters) if chosen in found.members)
+    answers: dict[str, list[Mapping[str, float]]] = {}
+    for at in dict.fromkeys((first[_call(candidates[chosen], chosen)], *heard[own])):
+        features = _evidence("single", candidates[at], form, profile).features
+        answers.setdefault(candidates[at].model.id, []).append(features)
+    against = [[candidates[i].model.id for i in group] for j, group in enumerate(heard) if j != own and group]
+    return Stand(task_class(profile.task, form), answers, against, clusters[own].weight)
+
+
+def _voters(
+    candidates: Sequence[Candidate], form: Question, weights: Sequence[float] | None, compared: Compared
+) -> list[_Voter]:
+    """Leave out who abstains; give a copy of a call no weight.
+
+    Whoever states nothing that can be extracted may still dissent, so it votes, for an answer of its own.
+    """
     given = weights if weights is not None else [1.0] * len(candidates)
     counted: set[object] = set()
     voters = []
@@ -216,9 +235,8 @@ def _voters(candidates: Sequence[Candidate], form: Question, weights: Sequence[f
         call = _call(candidates[at], at)
         weight = 0.0 if call in counted else given[at]
         counted.add(call)
-        voters.append(_Voter(at, candidates[at], prepare(candidates[at].text, form), weight))
-    stating = [voter for voter in voters if voter.answer.extracted is not None]
-    return stating if form.closed and 2 * len(stating) > len(voters) else voters
+        voters.append(_Voter(at, candidates[at], compared.read(candidates[at].text, form), weight))
+    return voters
 
 
 def _standing_positions(candidates: Sequence[Candidate]) -> list[int]:
