@@ -28,7 +28,9 @@ from prysm.telemetry import Telemetry
 if TYPE_CHECKING:
     from prysm.core.chat import Completion, ModelCall
     from prysm.core.events import Event
+    from prysm.core.run import Verdict
     from prysm.proof.sealed import Sealed
+    from prysm.strategies import Run
 
 RUN = UUID(int=99)
 
@@ -192,6 +194,29 @@ async def test_a_passed_deadline_is_an_error_of_its_own_and_sealed() -> None:
     assert (caught.value.status, caught.value.spent, caught.value.sealed) == (504, True, True)
     assert (house.record()["outcome"], house.record()["error"]) == ("failed", "deadline_exceeded")
     assert house.world.provider.open == 0
+
+
+async def test_at_the_deadline_the_best_answer_in_hand_is_given_as_a_degraded_one() -> None:
+    house = House(a=says("Final answer: 391"), b=HANGS)
+    house.world.provider.first, house.world.provider.at = HANGS, 1
+    answer = await house.run(strategy="self_consistency", models=("a",), samples=3, deadline_s=0.2)
+    assert answer.verdict.candidate.text == "Final answer: 391"
+    assert "deadline" in answer.degraded
+    assert house.record()["outcome"] == "degraded"
+
+
+async def test_a_strategy_that_overruns_its_deadline_is_cut_and_what_it_heard_is_the_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Dawdler:
+        async def run(self, run: Run) -> Verdict:
+            await run.ask("answer", run.plan.models[0])
+            await asyncio.sleep(60)
+            raise AssertionError
+
+    monkeypatch.setattr("prysm.gateway.STRATEGIES", {"single": Dawdler()})
+    answer = await House(a=says("Final answer: 391")).run(deadline_s=0.1)
+    assert (answer.verdict.candidate.text, answer.degraded) == ("Final answer: 391", ("deadline",))
 
 
 async def test_a_deadline_that_is_kept_changes_nothing() -> None:

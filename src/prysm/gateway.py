@@ -13,9 +13,17 @@ from typing import TYPE_CHECKING, Protocol
 from prysm.classify import classify
 from prysm.core.events import Delta, Planned, ignore
 from prysm.core.run import Finished, Score, Verdict
-from prysm.errors import DeadlineExceeded, Overloaded, ProofUnavailable, PrysmError
+from prysm.errors import (
+    AllModelsFailed,
+    DeadlineExceeded,
+    Overloaded,
+    ProofUnavailable,
+    ProviderError,
+    PrysmError,
+)
 from prysm.receipt import Receipt, make_receipt
 from prysm.strategies import STRATEGIES, Run
+from prysm.strategies.in_hand import best_in_hand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -152,18 +160,25 @@ class Gateway:
         return _Begun(request_id, run, datetime.now(UTC), time.perf_counter())
 
     async def _execute(self, begun: _Begun, request: ChatRequest) -> Verdict:
-        strategy = STRATEGIES[begun.run.plan.strategy]
+        """The strategy's answer; at the deadline, the best one in hand."""
+        run = begun.run
+        strategy = STRATEGIES[run.plan.strategy]
         if request.deadline_s is None:
-            return await strategy.run(begun.run)
+            return await strategy.run(run)
         try:
             async with asyncio.timeout(request.deadline_s):
-                return await strategy.run(begun.run)
-        except TimeoutError:
-            raise DeadlineExceeded(
-                f"No answer within deadline_s = {request.deadline_s:g}. "
-                "Allow more time, or ask for fewer or faster models.",
-                param="deadline_s",
-            ) from None
+                return await strategy.run(run)
+        except (TimeoutError, ProviderError, AllModelsFailed):
+            if not run.clock.late:
+                raise
+        held = best_in_hand(run)
+        if held is not None:
+            return held
+        raise DeadlineExceeded(
+            f"No answer within deadline_s = {request.deadline_s:g}. "
+            "Allow more time, or ask for fewer or faster models.",
+            param="deadline_s",
+        )
 
     async def _answer(self, begun: _Begun, verdict: Verdict) -> Answer:
         """Seal the run and hand the answer out; the answer is withheld when its receipt cannot be made durable."""

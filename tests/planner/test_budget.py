@@ -17,9 +17,10 @@ from prysm.core.model import Price
 from prysm.core.plan import STRATEGIES
 from prysm.errors import BudgetExceeded, InvalidRequest, PrysmError
 from prysm.planner import budget
+from prysm.planner.options import READ_BY
 from prysm.planner.pool import MIN_OUTPUT_TOKENS
 from prysm.providers.sandbox import SandboxProfile
-from prysm.strategies import blender, decompose_and_route, judge, subtasks
+from prysm.strategies import blender, decompose_and_route, judge
 
 if TYPE_CHECKING:
     from prysm.core.model import Model
@@ -186,31 +187,30 @@ def ways_to_ask(names: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def widths(names: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
+def widths(strategy: str, names: tuple[str, ...]) -> st.SearchStrategy[dict[str, Any]]:
     """What a caller may say about a strategy."""
-    return st.fixed_dictionaries(
-        {
-            "k": st.sampled_from((None, 1, 2, 4)),
-            "models": st.sampled_from(((), names)),
-            "judge": st.sampled_from((None, names[-1])),
-            "rounds": st.sampled_from((None, 1, 3)),
-            "layers": st.sampled_from((None, 2, 3)),
-        }
-    )
+    said = {
+        "k": st.sampled_from((None, 1, 2, 4)),
+        "judge_model": st.sampled_from((None, names[-1])),
+        "aggregator": st.sampled_from((None, names[0])),
+        "rounds": st.sampled_from((None, 1, 3)),
+        "layers": st.sampled_from((None, 2, 3)),
+    }
+    read = {name.removesuffix("_model"): values for name, values in said.items() if strategy in READ_BY[name]}
+    return st.fixed_dictionaries({"models": st.sampled_from(((), names)), **read})
 
 
 @st.composite
 def cases(draw: st.DrawFn, strategy: str | None = None) -> Case:
     models = draw(pools())
     names = tuple(m.id for m in models)
-    asked = draw(ways_to_ask(names)) if strategy is None else {"strategy": strategy} | draw(widths(names))
+    asked = draw(ways_to_ask(names)) if strategy is None else {"strategy": strategy} | draw(widths(strategy, names))
     request = ask(
         draw(st.sampled_from((SUM, LIST, "Tell me about the sea. " * 50, "Wie heißt die Hauptstadt Österreichs?"))),
         max_tokens=draw(st.sampled_from((None, 20, 700, 10_000))),
         max_cost_nano=draw(st.one_of(st.none(), st.integers(0, 10**6), st.integers(0, 10 * USD))),
         seed=draw(st.integers(0, 3)),
         fallback=draw(st.sampled_from(((), names[-1:]))),
-        aggregator=draw(st.sampled_from((None, names[0]))),
         **asked,
     )
     return Case(models, draw(st.lists(scripts, min_size=len(names), max_size=len(names))), request)
@@ -332,6 +332,40 @@ def test_fewer_rounds_and_layers_go_before_fewer_models() -> None:
         assert (narrow.rounds, narrow.layers) < (whole.rounds, whole.layers)
 
 
+def test_a_narrowed_ladder_keeps_the_strong_model_before_a_second_cheap_one_and_says_who_is_left() -> None:
+    cheap = [model(name, 0.6, Price(USD, USD), tier="small") for name in ("near", "next")]
+    world = World(dict.fromkeys(("near", "next", "top"), LONG), [*cheap, model("top", 0.9, DEAR, tier="strong")])
+    asked: dict[str, Any] = {"strategy": "cascade", "max_tokens": 500}
+    whole = plan(world, **asked)
+    assert [m.id for m in whole.models] == ["near", "next", "top"]
+    least = (whole.estimate.cost_max_nano or 0) - 1
+    narrow = plan(world, max_cost_nano=least, **asked)
+    assert [m.id for m in narrow.models] == ["near", "top"]
+    assert "cheap first (Near), Top if they leave doubt. Cut" in narrow.reason
+    cheapest = plan(world, max_cost_nano=(narrow.estimate.cost_max_nano or 0) // 2, **asked)
+    assert [m.id for m in cheapest.models] == ["near", "next"]
+    assert "Top" not in cheapest.reason
+
+
+def test_a_list_that_the_caller_wrote_is_priced_and_told_as_what_it_takes() -> None:
+    world = pool("a", "b")
+    listed = world.plan(ask(LIST, strategy="decompose_and_route"))
+    assert listed.estimate.calls_max == 3 + 3  # a part each, and a stand-in for each
+    assert listed.reason.endswith(
+        "each of the 3 parts goes to the best of 2 models, their answers are put side by side."
+    )
+    usual = world.plan(ask(strategy="decompose_and_route"))
+    assert (listed.estimate.cost_max_nano or 0) < (usual.estimate.cost_max_nano or 0) // 6
+    assert usual.reason.endswith("puts them together.")
+
+
+def test_a_ceiling_that_a_written_list_fits_drops_no_model() -> None:
+    dear = model("dear", 0.9, Price(USD, 2 * USD))
+    world = World({"a": LONG, "dear": LONG}, [model("a"), dear])
+    kept = world.plan(ask(LIST, strategy="decompose_and_route", max_cost_nano=USD // 20))
+    assert (len(kept.models), "narrowed_to_budget" in kept.degraded) == (2, False)
+
+
 def test_a_narrowed_decomposition_lets_the_best_of_what_is_left_put_it_together() -> None:
     cheap, dear = model("cheap", 0.6, Price(USD // 10, USD // 10)), model("dear", 0.9, Price(50 * USD, 90 * USD))
     world = World({"cheap": LONG, "dear": LONG}, [cheap, dear])
@@ -344,7 +378,6 @@ def test_a_narrowed_decomposition_lets_the_best_of_what_is_left_put_it_together(
 
 
 def test_the_planner_and_the_strategies_count_the_same() -> None:
-    assert budget.PARTS_AT_MOST == subtasks.MAX_PARTS
     assert budget.TRIES_A_PART == decompose_and_route.TRIES
     assert budget.FUSED_AT_MOST == blender.TOP
     assert budget.BOTH_ORDERS == judge.BOTH_ORDERS

@@ -70,6 +70,26 @@ def test_every_alternative_says_why_it_lost() -> None:
     assert all(row.est_cost_nano is not None for row in cheap.alternatives)
 
 
+def test_every_model_of_a_large_catalog_is_explained() -> None:
+    many = [model(f"m{i}", 0.3 + i / 100, Price(USD, (i + 1) * USD)) for i in range(28)]
+    never = [model(f"never{i}", 0.9, never="chat") for i in range(3)]
+    plan = world(*many, *never).plan(ask(), profile("chat"))
+    explained = {row.model.id for row in plan.alternatives}
+    assert explained == {m.id for m in (*many, *never)} - {plan.models[0].id}
+    assert all(row.why_not for row in plan.alternatives)
+
+
+def test_a_model_that_only_a_part_suits_is_in_the_pool_of_a_decomposition_and_leads_nothing() -> None:
+    barred = model("barred", 0.99, Price(1, 1), never="chat")
+    pool = world(barred, MID)
+    split = pool.plan(ask(strategy="decompose_and_route"), profile("chat"))
+    assert (set(names(split.models)), split.aggregator) == ({"mid", "barred"}, MID)
+    assert pool.plan(ask(strategy="ensemble_moa"), profile("chat")).models == (MID,) * 2
+    dear = model("priceless", 0.9, Price(), never="chat")
+    bounded = world(dear, MID).plan(ask(strategy="decompose_and_route", max_cost_nano=USD), profile("chat"))
+    assert bounded.models == (MID,)
+
+
 def test_a_better_model_loses_to_a_free_one_because_it_is_not_free() -> None:
     free = model("free", 0.6, Price(0, 0))
     plan = world(free, STRONG).plan(ask(routing_mode="agility"), profile("chat"))
@@ -203,10 +223,18 @@ def test_the_aggregator_is_the_callers_where_they_named_one() -> None:
         assert pool.plan(ask(strategy="ensemble_moa", aggregator="mid", models=named)).aggregator == MID
 
 
-@pytest.mark.parametrize(("strategy", "judge"), [("blender", "mid"), ("debate", "mid"), ("ensemble_moa", None)])
-def test_the_judge_is_the_callers_where_a_strategy_has_one(strategy: str, judge: str | None) -> None:
+@pytest.mark.parametrize("strategy", ["ensemble_moa", "blender", "decompose_and_route"])
+def test_an_aggregator_weaker_than_what_it_is_to_judge_is_used_and_said_to_be_weak(strategy: str) -> None:
+    pool = world(SMALL, MID, STRONG)
+    weak, strong = (pool.plan(ask(strategy=strategy, aggregator=name)) for name in ("small", "strong"))
+    assert (weak.aggregator, weak.degraded) == (SMALL, ("weak_aggregator",))
+    assert (strong.aggregator, strong.degraded) == (STRONG, ())
+
+
+@pytest.mark.parametrize("strategy", ["blender", "debate"])
+def test_the_judge_is_the_callers_where_a_strategy_has_one(strategy: str) -> None:
     plan = world(SMALL, MID, STRONG).plan(ask(strategy=strategy, judge="mid", models=("small", "strong")))
-    assert (plan.judge.id if plan.judge else None) == judge
+    assert plan.judge == MID
 
 
 def test_a_judge_without_its_key_is_told_apart_from_a_model() -> None:

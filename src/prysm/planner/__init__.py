@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from prysm.core.plan import Plan
 from prysm.errors import InvalidRequest, NoProviderAvailable, NotFound
-from prysm.planner import budget, routing, table
+from prysm.planner import budget, deadline, routing, table
 from prysm.planner.crew import Crew, Situation, muster
+from prysm.planner.options import refuse_unread, unread
 from prysm.planner.pool import is_named, narrow
 from prysm.registry.value import rank, strongest
 
@@ -37,13 +38,14 @@ class Planner:
 
     def plan(self, request: ChatRequest, profile: Profile) -> Plan:
         """Decide strategy, models and caps; raises when nothing live can take the request."""
+        refuse_unread(request)
         situation = self._situation(request, profile)
         if not request.orchestrated:
             return self._finish(situation, *_one_model(situation))
         if request.strategy is None:
             return self._finish(situation, *_by_policy(situation))
         crew = muster(request.strategy, situation)
-        return self._finish(situation, crew, f"Strategy {request.strategy} was asked for: {crew.note}.", ())
+        return self._finish(situation, crew, f"Strategy {request.strategy} was asked for")
 
     def _situation(self, request: ChatRequest, profile: Profile) -> Situation:
         policy = self._policy(request.policy or "balanced")
@@ -58,13 +60,17 @@ class Planner:
             mode="direct" if request.pinned else mode,
             ranked=rank(pool.models, profile, mode),
             excluded=pool.excluded,
+            unsuited=pool.unsuited,
             aggregator=self._live(request.aggregator, "aggregator") if request.aggregator else None,
             judge=self._live(request.judge, "judge_model") if request.judge else None,
         )
 
-    def _finish(self, situation: Situation, crew: Crew, reason: str, degraded: tuple[str, ...]) -> Plan:
+    def _finish(self, situation: Situation, crew: Crew, why: str) -> Plan:
         request, profile = situation.request, situation.profile
-        crew, cap, notes = budget.fit(crew, request)
+        crew, late = deadline.fit(crew, situation)
+        crew, cap, dear = budget.fit(crew, request)
+        unused = unread(request, crew.strategy) if request.orchestrated else ()
+        said = (*crew.degraded, *late, *dear, *unused)
         fallbacks = self._fallbacks(situation, crew)
         return Plan(
             strategy=crew.strategy,
@@ -72,7 +78,7 @@ class Planner:
             mode=situation.mode,
             profile=profile,
             models=crew.models,
-            reason=f"{reason} Cut to fit max_cost_usd." if "narrowed_to_budget" in notes else reason,
+            reason=_reason(why, crew, said),
             estimated=partial(budget.estimate, crew, fallbacks, request, profile, cap),
             forced=request.strategy is not None or request.pinned is not None,
             aggregator=crew.aggregator,
@@ -84,7 +90,7 @@ class Planner:
             rounds=crew.rounds,
             layers=crew.layers,
             max_tokens=cap,
-            degraded=tuple(dict.fromkeys((*degraded, *crew.degraded, *notes))),
+            degraded=tuple(dict.fromkeys(said)),
         )
 
     def _policy(self, name: str) -> Policy:
@@ -140,18 +146,28 @@ def _alternatives(situation: Situation, crew: Crew) -> tuple[Alternative, ...]:
     return routing.alternatives(situation.ranked, chosen, situation.excluded, situation.profile)
 
 
-def _one_model(situation: Situation) -> tuple[Crew, str, tuple[str, ...]]:
+def _one_model(situation: Situation) -> tuple[Crew, str]:
     """The model the caller named, or the best value."""
     best = situation.ranked[0]
-    crew = Crew("single", (best.model,), f"{best.model.display} answers alone")
     if situation.mode == "direct":
-        return crew, f"{best.model.display} was named by the caller.", ()
-    return crew, routing.why(best, situation.profile, situation.mode), ()
+        return Crew("single", (best.model,), ""), f"{best.model.display} was named by the caller"
+    return Crew("single", (best.model,), ""), routing.why(best, situation.profile, situation.mode)
 
 
-def _by_policy(situation: Situation) -> tuple[Crew, str, tuple[str, ...]]:
+def _by_policy(situation: Situation) -> tuple[Crew, str]:
     """The table's choice."""
     policy = situation.policy
     strategy, row = table.auto_strategy(policy, situation.profile)
-    crew = muster(strategy, situation)
-    return crew, f"Policy {policy.id}, {row}: {crew.note}.", ()
+    return muster(strategy, situation), f"Policy {policy.id}, {row}"
+
+
+def _reason(why: str, crew: Crew, said: tuple[str, ...]) -> str:
+    """Why this plan, who does what in it, and what it was cut to."""
+    limits = [limit for note, limit in _CUT_TO.items() if note in said]
+    whole = f"{why}: {crew.note}." if crew.note else f"{why}."
+    return f"{whole} Cut to fit {' and '.join(limits)}." if limits else whole
+
+
+_CUT_TO: Mapping[str, str] = MappingProxyType(
+    {"narrowed_to_deadline": "deadline_s", "narrowed_to_budget": "max_cost_usd"}
+)

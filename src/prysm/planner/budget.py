@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import permutations
 from typing import TYPE_CHECKING, NamedTuple
 
+from prysm.classify.listed import MAX_PARTS
 from prysm.core.model import NANO_PER_USD
 from prysm.core.plan import Estimate
 from prysm.errors import BudgetExceeded
+from prysm.planner import deadline
+from prysm.planner.crew import LEAST_MODELS, cut
 from prysm.planner.pool import MIN_OUTPUT_TOKENS
 from prysm.registry.cost import expected_cost, output_cap, tokens_at_most, total, worst_cost
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from prysm.core.model import Model
     from prysm.core.plan import ChatRequest, Profile
@@ -31,8 +33,8 @@ AROUND_CANDIDATES_AT_MOST = 1_600
 BYTES_OF_A_TOKEN = 4
 """Usual length of a token of an answer; a call that reads it may need as many tokens as there are bytes."""
 
-PARTS_AT_MOST, TRIES_A_PART, FUSED_AT_MOST, BOTH_ORDERS = 6, 3, 3, 2
-"""Sub-tasks of a prompt, models tried for each, answers fused, calls of a comparison: as in `prysm.strategies`."""
+TRIES_A_PART, FUSED_AT_MOST, BOTH_ORDERS = 3, 3, 2
+"""Models tried for a part of a prompt, answers fused, calls of a comparison: as in `prysm.strategies`."""
 
 OFTEN, RARELY = 0.5, 0.1
 """How often revisions and sub-tasks, and repairs and tie-breaks, are needed; used for the expected figure only."""
@@ -56,8 +58,10 @@ def calls(crew: Crew) -> list[_Call]:
     match crew.strategy:
         case "self_consistency":
             return first * crew.samples
-        case "cascade" if len(models) > 1:
-            return [*first[:-1], _Call(models[-1:], CASCADE_ESCALATES)]
+        case "cascade":
+            judged = [_Call((crew.judge,), OFTEN, (model,)) for model in models[:-1]] if crew.judge else []
+            last = [_Call(models[-1:], CASCADE_ESCALATES)] if len(models) > 1 else []
+            return [*first[:1] * crew.samples, *first[1:-1], *judged, *last]
         case "ensemble_moa":
             later = [_Call((model,), reads=models) for model in models] * (crew.layers - 1)
             return [*first, *later, _Call(strongest, reads=models)]
@@ -72,8 +76,10 @@ def calls(crew: Crew) -> list[_Call]:
                 [_Call((crew.judge,), RARELY, _longest_first(models)[:1] * 2)] * BOTH_ORDERS if crew.judge else []
             )
             return [*first, *revisions, *ties]
+        case "decompose_and_route" if crew.listed:
+            return [_Call(models)] * crew.listed
         case "decompose_and_route":
-            read = (*strongest, *_longest_first(models)[:1] * PARTS_AT_MOST)
+            read = (*strongest, *_longest_first(models)[:1] * MAX_PARTS)
             split = [_Call(strongest, reads=()), _Call(strongest, RARELY, strongest)]
             return [
                 *split,
@@ -87,13 +93,14 @@ def calls(crew: Crew) -> list[_Call]:
 def _parts(crew: Crew) -> list[_Call]:
     """The sub-tasks; each is told in the words of the plan, and may read the answers to those before it."""
     told, answer = crew.aggregator or crew.models[0], _longest_first(crew.models)[0]
-    return [_Call(crew.models, OFTEN, (told, *(answer,) * before)) for before in range(PARTS_AT_MOST)]
+    return [_Call(crew.models, OFTEN, (told, *(answer,) * before)) for before in range(MAX_PARTS)]
 
 
 def _stand_ins(crew: Crew, fallbacks: Sequence[Model]) -> list[_Call]:
     """Calls that are made only when others fail."""
     if crew.strategy == "decompose_and_route":
-        return _parts(crew) * (min(TRIES_A_PART, len(crew.models)) - 1)
+        parts = calls(crew) if crew.listed else _parts(crew)
+        return parts * (min(TRIES_A_PART, len(crew.models)) - 1)
     others = tuple(model for model in crew.models if model is not crew.aggregator)
     if crew.strategy == "ensemble_moa" and others:
         return [_Call(others, reads=crew.models)]
@@ -118,7 +125,7 @@ def estimate(
         calls_max=len(planned) + len(stand_ins),
         cost_expected_nano=total(_expected(call, profile) for call in planned),
         cost_max_nano=most if ceiling is None or most is None else min(most, ceiling),
-        latency_ms_expected=_latency(crew),
+        latency_ms_expected=deadline.expected_ms(crew) if deadline.known(crew) else None,
     )
 
 
@@ -132,16 +139,14 @@ def fit(crew: Crew, request: ChatRequest) -> tuple[Crew, int | None, tuple[str, 
     if request.max_cost_nano is None:
         return crew, asked, ()
     prompt = tokens_at_most(request.messages)
-    narrowed: Crew | None = crew
-    while narrowed is not None:
+    for narrowed in (crew, *_narrower(crew, request)):
         cap = _cap_that_fits(narrowed, prompt, asked, request.max_cost_nano)
         if cap is not None:
             notes = (("output_capped",) if asked is None and cap < _natural_cap(narrowed) else ()) + (
                 ("narrowed_to_budget",) if narrowed is not crew else ()
             )
             return narrowed, cap, notes
-        crew_before, narrowed = narrowed, _narrower(narrowed, request)
-    least = _worst(calls(crew_before), prompt, asked or MIN_OUTPUT_TOKENS)
+    least = _worst(calls(narrowed), prompt, asked or MIN_OUTPUT_TOKENS)
     needed = "an unknown price" if least is None else f"up to ${least / NANO_PER_USD:.6f}"
     raise BudgetExceeded(
         f"The smallest plan may cost {needed}, over max_cost_usd = ${request.max_cost_nano / NANO_PER_USD:.6f}. "
@@ -167,23 +172,39 @@ def _cap_that_fits(crew: Crew, prompt: int, asked: int | None, ceiling: int) -> 
     return low
 
 
-def _narrower(crew: Crew, request: ChatRequest) -> Crew | None:
-    """The next smaller plan of the same strategy, or None."""
-    if crew.samples > LEAST_VOTES:
-        return replace(crew, samples=crew.samples - 1)
-    if crew.rounds > 1 or crew.layers > 1:
-        return replace(crew, rounds=max(1, crew.rounds - 1), layers=max(1, crew.layers - 1))
-    if crew.strategy == "decompose_and_route" and len(crew.models) > 1:
+def _narrower(crew: Crew, request: ChatRequest) -> Iterator[Crew]:
+    """Ever smaller plans of the same strategy: first samples go, then rounds and layers, then models."""
+    for samples in range(crew.samples - 1, LEAST_VOTES - 1, -1):
+        yield cut(crew, samples=samples)
+    while crew.rounds > 1 or crew.layers > 1:
+        crew = cut(crew, rounds=max(1, crew.rounds - 1), layers=max(1, crew.layers - 1))
+        yield crew
+    match crew.strategy:
+        case "decompose_and_route":
+            yield from _without_the_dearest(crew, request)
+        case "cascade":
+            yield from _shorter_ladders(crew)
+        case _:
+            least = LEAST_MODELS.get(crew.strategy, len(crew.models))
+            yield from (cut(crew, models=crew.models[:n]) for n in range(len(crew.models) - 1, least - 1, -1))
+
+
+def _without_the_dearest(crew: Crew, request: ChatRequest) -> Iterator[Crew]:
+    while len(crew.models) > 1:
         dearest = max(crew.models, key=_dearness)
         top = None if crew.aggregator is dearest and request.aggregator is None else crew.aggregator
-        return replace(crew, models=tuple(model for model in crew.models if model is not dearest), aggregator=top)
-    if len(crew.models) > _LEAST.get(crew.strategy, len(crew.models)):
-        return replace(crew, models=crew.models[:-1])
-    return None
+        crew = cut(crew, models=tuple(model for model in crew.models if model is not dearest), aggregator=top)
+        yield crew
+
+
+def _shorter_ladders(crew: Crew) -> Iterator[Crew]:
+    """Cheap rungs go before the strong one: a second voice saves strong calls, and cannot stand in for them."""
+    *cheap, strong = crew.models
+    yield from (cut(crew, models=(*cheap[:n], strong)) for n in range(len(cheap) - 1, 0, -1))
+    yield from (cut(crew, models=tuple(cheap[:n])) for n in range(len(cheap), 0, -1))
 
 
 LEAST_VOTES = 2
-_LEAST = {"ensemble_moa": 2, "blender": 2, "debate": 2, "cascade": 1}
 
 
 def _natural_cap(crew: Crew) -> int:
@@ -211,20 +232,3 @@ def _expected(call: _Call, profile: Profile) -> int | None:
     """A usual call by the likeliest of its models, as often as it is needed."""
     cost = expected_cost(call.models[0], profile)
     return None if cost is None else round(cost * call.chance)
-
-
-def _latency(crew: Crew) -> int | None:
-    """Milliseconds along the critical path: parallel calls count once, serial ones add."""
-    models = (*crew.models, *(model for model in (crew.aggregator, crew.judge) if model))
-    if any(model.latency_ms is None for model in models):
-        return None
-    times = [model.latency_ms or 0 for model in crew.models]
-    step, top = max(times), (crew.aggregator or crew.models[0]).latency_ms or 0
-    judge = (crew.judge.latency_ms or 0) if crew.judge else 0
-    return {
-        "cascade": sum(times),
-        "ensemble_moa": step * crew.layers + top,
-        "blender": step + judge + top + judge,
-        "debate": step * crew.rounds,
-        "decompose_and_route": top + step + top,
-    }.get(crew.strategy, step)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from prysm.classify.listed import listed
+from prysm.core.chat import Usage
 from prysm.core.model import TIERS
+from prysm.planner.notes import described, names
+from prysm.planner.table import level
+from prysm.registry.cost import EXPECTED_OUTPUT, expected_cost
 from prysm.registry.value import expected_quality, strongest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from prysm.core.model import Model
+    from prysm.core.model import Model, Task
     from prysm.core.plan import ChatRequest, PlanMode, Policy, Profile, StrategyName
     from prysm.registry.value import Ranked
 
@@ -23,6 +28,15 @@ DEFAULT_SAMPLES = 5
 DEFAULT_ROUNDS = 2
 DEBATERS, LEAST_DEBATERS = 3, 2
 RESAMPLES_OF_A_LONE_MODEL = 3
+RESAMPLED = 2
+JUDGE_READS, JUDGE_WRITES = 200, 60
+"""Tokens of a judge's instruction, and of a usual verdict."""
+OPEN_TASKS: frozenset[Task] = frozenset({"writing", "translation", "chat", "analysis", "code"})
+"""Tasks whose answers cannot be compared; the others are gated by agreement."""
+LEAST_MODELS: Mapping[StrategyName, int] = MappingProxyType(
+    {"cascade": 1, "ensemble_moa": 2, "blender": 2, "debate": 2, "decompose_and_route": 1}
+)
+"""How many models a strategy can be narrowed to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +44,7 @@ class Situation:
     """What a plan is made from. `ranked` is the narrowed pool, best value first, never empty.
 
     `excluded` are the models that cannot take the request, each with the reason; `aggregator` and
-    `judge` are those the caller named, if any.
+    `judge` are those the caller named, if any; `unsuited` those of the excluded that a part of the prompt may suit.
     """
 
     request: ChatRequest
@@ -41,6 +55,7 @@ class Situation:
     excluded: tuple[tuple[Model, str], ...] = ()
     aggregator: Model | None = None
     judge: Model | None = None
+    unsuited: tuple[Model, ...] = ()
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -57,7 +72,10 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """The parts filled. `strategy` may differ from the one asked for; `degraded` then says so."""
+    """The parts filled. `strategy` may differ from the one asked for; `degraded` then says so.
+
+    `listed` is the number of tasks that the prompt itself lists, 0 where it does not.
+    """
 
     strategy: StrategyName
     models: tuple[Model, ...]
@@ -67,32 +85,66 @@ class Crew:
     samples: int = 1
     rounds: int = 1
     layers: int = 1
+    listed: int = 0
     degraded: tuple[str, ...] = ()
 
 
 def muster(strategy: StrategyName, situation: Situation) -> Crew:
     """Fill the parts of `strategy`."""
-    return _PARTS[strategy](situation)
+    crew = _PARTS[strategy](situation)
+    return replace(crew, degraded=(*crew.degraded, *_weak_aggregator(crew, situation)))
+
+
+def cut(crew: Crew, **changes: Any) -> Crew:
+    """The crew with less of something, described anew."""
+    less = replace(crew, **changes)
+    return replace(less, note=described(less))
 
 
 def single(situation: Situation) -> Crew:
     """The best value, or the first named."""
-    best = situation.models[0]
-    return Crew("single", (best,), f"{best.display} answers alone")
+    return cut(Crew("single", situation.models[:1], ""))
 
 
 def cascade(situation: Situation) -> Crew:
     """Cheap rungs of different families first, the strongest last; a lone model votes with itself instead."""
-    models = situation.models
+    models, judge = situation.models, situation.judge
     if situation.request.models:
-        note = f"a ladder of {_names(models)}, as named"
-        return Crew("cascade", models, note) if len(models) > 1 else _named_alone(models, "cascade")
+        note, samples = f"a ladder of {names(models)}, as named", _samples_of_the_first(models)
+        ladder = Crew("cascade", models, note, judge=judge, samples=samples)
+        return ladder if len(models) > 1 else _named_alone(models, "cascade")
     if len(models) == 1:
         return _lone(models[0], "cascade")
     top = strongest(models, situation.profile)
-    rungs = _cheapest_distinct([row for row in situation.ranked if row.model is not top], situation.width)
-    note = f"cheap first ({_names(rungs)}), {top.display} if they leave doubt"
-    return Crew("cascade", (*rungs, top), note)
+    rungs = _cheapest_distinct(
+        _able([row for row in situation.ranked if row.model is not top], situation), situation.width
+    )
+    judge = judge or (top if _is_worth_judging(situation, rungs[0], top) else None)
+    return cut(Crew("cascade", (*rungs, top), "", judge=judge, samples=_samples_of_the_first((*rungs, top))))
+
+
+def _able(rows: Sequence[Ranked], situation: Situation) -> Sequence[Ranked]:
+    """Those that can clear the bar by themselves, where an open question has no other gate; all, if none can."""
+    if situation.judge is not None or situation.profile.task not in OPEN_TASKS:
+        return rows
+    return [row for row in rows if row.quality >= situation.policy.bar] or rows
+
+
+def _samples_of_the_first(ladder: Sequence[Model]) -> int:
+    """A lone cheap model is sampled twice, for its answer to be compared with something."""
+    return RESAMPLED if len(ladder) == RESAMPLED else 1
+
+
+def _is_worth_judging(situation: Situation, cheap: Model, top: Model) -> bool:
+    """Whether under depth a verdict of the strongest on a cheap answer costs less than it is expected to spare."""
+    profile, task = situation.profile, situation.profile.task
+    if level(situation.policy) != "depth" or task not in OPEN_TASKS:
+        return False
+    verdict = top.price.cost(Usage(profile.prompt_tokens + EXPECTED_OUTPUT[task] + JUDGE_READS, JUDGE_WRITES))
+    first, last = expected_cost(cheap, profile), expected_cost(top, profile)
+    if verdict is None or first is None or last is None:
+        return False
+    return first + verdict <= expected_quality(cheap, profile) * last
 
 
 def ensemble(situation: Situation) -> Crew:
@@ -125,33 +177,34 @@ def debate(situation: Situation) -> Crew:
 
 
 def decompose(situation: Situation) -> Crew:
-    """The whole pool, for sub-tasks to be routed over; the strongest splits and puts together."""
-    pool = situation.models
-    top = situation.aggregator or strongest(pool, situation.profile)
-    note = f"each part goes to the best of {len(pool)} models, {top.display} puts them together"
+    """The whole pool, for sub-tasks to be routed over, with models that only a part suits; the strongest leads."""
+    pool = (*situation.models, *situation.unsuited)
+    top = situation.aggregator or strongest(situation.models, situation.profile)
     degraded = ("single_model_pool",) if len(pool) == 1 else ()
-    return Crew("decompose_and_route", pool, note, aggregator=top, degraded=degraded)
+    found = listed(next((m.content for m in reversed(situation.request.messages) if m.role == "user"), ""))
+    parts = len(found.tasks) if found else 0
+    return cut(Crew("decompose_and_route", pool, "", aggregator=top, listed=parts, degraded=degraded))
 
 
 def self_consistency(situation: Situation) -> Crew:
     """Samples of the one best-value model."""
     samples = situation.request.samples or situation.request.k or DEFAULT_SAMPLES
     model = situation.models[0]
-    return Crew("self_consistency", (model,), f"{model.display} answers up to {samples} times", samples=samples)
+    return cut(Crew("self_consistency", (model,), "", samples=samples))
 
 
 def _panel(strategy: StrategyName, situation: Situation, width: int) -> Crew:
     """Who proposes: the named, else near-equal models of different families, else the best one several times."""
     models, profile = situation.models, situation.profile
     if situation.request.models:
-        named = f"{_names(models)}, as named"
+        named = f"{names(models)}, as named"
         return Crew(strategy, models, named) if len(models) > 1 else _named_alone(models, strategy)
     top = strongest(models, profile)
     best = expected_quality(top, profile)
     near = [model for model in models if best - expected_quality(model, profile) <= QUALITY_GAP]
     proposers = _distinct_families(near)[:width]
     if len(proposers) > 1 or width == 1:
-        return Crew(strategy, proposers, f"{_names(proposers)} propose")
+        return cut(Crew(strategy, proposers, ""))
     alone = len(models) == 1
     note = f"{top.display} proposes {width} times, being {'the only' if alone else 'clearly the best'} model"
     return Crew(strategy, (top,) * width, note, degraded=("single_model_pool",) if alone else ())
@@ -200,8 +253,13 @@ def _distinct_families(models: Sequence[Model]) -> tuple[Model, ...]:
     return (*first, *rest)
 
 
-def _names(models: Sequence[Model]) -> str:
-    return ", ".join(model.display for model in models)
+def _weak_aggregator(crew: Crew, situation: Situation) -> tuple[str, ...]:
+    """Say that the caller's aggregator is weaker than one it is to judge; it is their choice, and honoured."""
+    named, profile = situation.aggregator, situation.profile
+    if named is None or named is not crew.aggregator:
+        return ()
+    best = max(expected_quality(model, profile) for model in crew.models)
+    return ("weak_aggregator",) if expected_quality(named, profile) < best else ()
 
 
 _PARTS: Mapping[StrategyName, Callable[[Situation], Crew]] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""Which live models may be asked at all: what the caller named, the prompt's length, the task, the ceiling."""
+"""Which live models may be asked at all: the caller's choice, the prompt's length, the task, ceiling and deadline."""
 
 from __future__ import annotations
 
@@ -30,10 +30,14 @@ class Exclusion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The models that remain, and for each that does not, why."""
+    """The models that remain, and for each that does not, why.
+
+    `unsuited` are those of the excluded that only the task of the whole prompt rules out; a part may be theirs.
+    """
 
     models: tuple[Model, ...]
     excluded: tuple[tuple[Model, str], ...]
+    unsuited: tuple[Model, ...] = ()
 
 
 def narrow(
@@ -49,11 +53,14 @@ def narrow(
             "or install the local model with `prysm models pull local`."
         )
     found = [(model, exclusion(model, request, profile, provider(model.provider).kind)) for model in candidates]
+    if all(why is not None for _, why in found):  # then a slow model may be quick for once
+        found = [(model, None if why and why.param == "deadline_s" else why) for model, why in found]
     kept = tuple(model for model, why in found if why is None)
     excluded = [(model, why) for model, why in found if why is not None]
     if not kept or (excluded and is_named(request)):
         raise _nothing_left(excluded, profile)
-    return Pool(kept, tuple((model, why.reason) for model, why in excluded))
+    unsuited = tuple(model for model, why in excluded if why.param == "model")
+    return Pool(kept, tuple((model, why.reason) for model, why in excluded), unsuited)
 
 
 def is_named(request: ChatRequest) -> bool:
@@ -70,13 +77,21 @@ def exclusion(model: Model, request: ChatRequest, profile: Profile, kind: WireFo
     unsaid = inexpressible(kind, request.sampling)
     if unsaid is not None:
         return Exclusion(f"its provider cannot express '{unsaid}'", f"Leave out '{unsaid}'", unsaid)
-    if model.quality_for(profile.task) == 0 and not is_named(request):
-        return Exclusion(
-            f"the catalog says never to use it for {profile.task}", "Name it, or another model", "model"
-        )
     if request.max_cost_nano is not None and None in (model.price.input, model.price.output):
         return Exclusion(
             "its price is unknown, so no ceiling could be kept", "Leave out max_cost_usd", "max_cost_usd"
+        )
+    if (
+        request.deadline_s is not None
+        and (model.latency_ms or 0) > request.deadline_s * 1000
+        and not is_named(request)
+    ):
+        return Exclusion(
+            f"it usually takes {model.latency_ms} ms, longer than deadline_s", "Allow more time", "deadline_s"
+        )
+    if model.quality_for(profile.task) == 0 and not is_named(request):
+        return Exclusion(
+            f"the catalog says never to use it for {profile.task}", "Name it, or another model", "model"
         )
     return None
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from prysm.core.plan import Profile, RoutingMode
     from prysm.registry.value import Ranked
 
-MOST_ALTERNATIVES = 5
-
 
 def alternatives(
     ranked: Sequence[Ranked], chosen: Ranked, excluded: Sequence[tuple[Model, str]], profile: Profile
@@ -25,7 +23,7 @@ def alternatives(
     losers = [row for row in ranked if row.model is not chosen.model]
     ran_up = [Alternative(row.model, row.cost_nano, _why_not(row, chosen)) for row in losers]
     unfit = [Alternative(model, expected_cost(model, profile), reason) for model, reason in excluded]
-    return (*ran_up, *unfit)[:MOST_ALTERNATIVES]
+    return (*ran_up, *unfit)
 
 
 def why(chosen: Ranked, profile: Profile, mode: RoutingMode) -> str:
@@ -33,7 +31,7 @@ def why(chosen: Ranked, profile: Profile, mode: RoutingMode) -> str:
     price = "unknown price" if chosen.cost_nano is None else f"about ${chosen.cost_nano / NANO_PER_USD:.6f}"
     return (
         f"A {profile.difficulty} {profile.task} prompt: {chosen.model.display} gives the best {mode} value "
-        f"(expected quality {chosen.quality:.2f}, {price})."
+        f"(expected quality {chosen.quality:.2f}, {price})"
     )
 
 

@@ -1,0 +1,58 @@
+"""What a caller may say about a strategy, and which strategies listen. Nothing is ignored silently."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from prysm.errors import UnsupportedParameter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from prysm.core.plan import ChatRequest, StrategyName
+
+_VOTES: tuple[StrategyName, ...] = ("ensemble_moa", "blender", "self_consistency", "debate")
+
+READ_BY: Mapping[str, tuple[StrategyName, ...]] = MappingProxyType(
+    {
+        "k": ("cascade", *_VOTES),
+        "samples": ("self_consistency",),
+        "rounds": ("debate",),
+        "layers": ("ensemble_moa",),
+        "aggregator": ("ensemble_moa", "blender", "decompose_and_route"),
+        "judge_model": ("cascade", "blender", "debate"),
+        "consensus": _VOTES,
+        "consensus_threshold": _VOTES,
+    }
+)
+"""Which strategies read a field of the request, by its name there."""
+
+WIDTHS = frozenset({"k", "samples"})
+"""How much to spend at the most, whatever the strategy: one that spends less says so and is not refused."""
+
+_OWN_NAMES: Mapping[str, str] = MappingProxyType({"judge_model": "judge"})
+
+
+def refuse_unread(request: ChatRequest) -> None:
+    """Raise when the caller forced a strategy and says what that strategy does not listen to."""
+    for name in _unread(request, request.strategy):
+        if name not in WIDTHS:
+            raise UnsupportedParameter(
+                f"The strategy {request.strategy} does not read '{name}'; {' and '.join(READ_BY[name])} do. "
+                f"Leave it out, or use one of those.",
+                param=name,
+            )
+
+
+def unread(request: ChatRequest, strategy: StrategyName) -> tuple[str, ...]:
+    """What to say of the fields that the strategy chosen in the end does not listen to."""
+    return tuple(f"unused:{name}" for name in _unread(request, strategy))
+
+
+def _unread(request: ChatRequest, strategy: StrategyName | None) -> Iterator[str]:
+    if strategy is None:
+        return
+    for name, readers in READ_BY.items():
+        if getattr(request, _OWN_NAMES.get(name, name)) is not None and strategy not in readers:
+            yield name
