@@ -190,3 +190,13 @@ async def test_a_run_cancelled_among_the_verdicts_leaves_no_call_behind() -> Non
 def test_net_wins_are_a_mean_over_the_comparisons_made() -> None:
     assert net_wins(3, {(0, 1): 1, (0, 2): 0, (1, 2): -1}) == [0.5, -1.0, 0.5]
     assert net_wins(3, {(0, 1): 1}) == [1.0, -1.0, 0.0]
+
+
+async def test_the_order_in_which_answers_are_fused_is_in_the_trace() -> None:
+    on = world()
+    _, run = await performed(on, seed=3)
+    fused = next(stage for stage in run.stages if stage.kind == "aggregate")
+    call = next(call for call in on.provider.calls if kind_of(call) == "aggregate")
+    ranked = [SEAS[name] for name in ("c", "a", "b")]
+    order = [int(i) for i in (fused.note or "").removeprefix("order ").split(",")]
+    assert shown(call) == [ranked[i] for i in order]

@@ -53,7 +53,9 @@ def world(*scripts: SandboxProfile, **more: Any) -> World:
 
 def asked(strategy: StrategyName, **more: Any) -> ChatRequest:
     """A request that gives every strategy three models, or three samples, to work with."""
-    return ask(SUM, strategy=strategy, models=NAMES, fallback=NAMES[1:], samples=3, **more)
+    if strategy == "self_consistency":
+        more["samples"] = 3
+    return ask(SUM, strategy=strategy, models=NAMES, fallback=NAMES[1:], **more)
 
 
 async def performed(strategy: StrategyName, on: World, **more: Any) -> tuple[Verdict, Run]:

@@ -184,6 +184,43 @@ async def test_one_debater_left_answers_alone() -> None:
     assert run.degraded == ["partial:1 of 3 proposals"]
 
 
+@pytest.mark.parametrize("consensus", [None, "majority", "weighted_confidence", "expert"])
+async def test_a_rule_of_consensus_leaves_both_rounds_their_weight(consensus: str | None) -> None:
+    """One debater's revision fails, so its answer stands in both rounds; the other says the same again: a tie."""
+    answers = {"a": final(33), "b": final(34)}
+    say = by_kind(dict(answers), revise=lambda call: FAILS if call.model.id == "a" else final(34))
+    on = World.told(say, models=[model("a", 0.86), model("b", 0.859)])
+    chosen, run = await debated(on, "a", "b", consensus=consensus)
+    assert (chosen.candidate.text, "no_consensus" in run.degraded) == (final(33), consensus is not None)
+
+
+async def test_one_debater_left_is_no_consensus() -> None:
+    on = World.told(by_kind({"a": FAILS, "b": final(391)}), *"ab")
+    _, run = await debated(on, "a", "b", consensus_threshold=0.9)
+    assert run.degraded == ["partial:1 of 2 proposals", "no_consensus"]
+
+
+async def test_what_a_debater_reads_is_shuffled_by_the_seed_and_the_trace_keeps_the_order() -> None:
+    numbers = {name: 100 + i for i, name in enumerate("abcde")}
+
+    async def orders(seed: int) -> list[str | None]:
+        on = debaters(numbers)
+        _, run = await debated(on, *numbers, seed=seed)
+        revised = [stage for stage in run.stages if stage.kind == "revise"]
+        calls = [call for call in on.provider.calls if kind_of(call) == "revise"]
+        for call, stage in zip(calls, revised, strict=True):
+            order = [int(i) for i in (stage.note or "").removeprefix("order ").split(",")]
+            read = [final(100 + i) for i in order if "abcde"[i] != call.model.id]
+            assert shown(call) == read
+            assert stage.parents == tuple(order)
+        return [stage.note for stage in revised]
+
+    first = await orders(1)
+    assert first == await orders(1)
+    assert first != await orders(2)
+    assert len(set(first)) > 1
+
+
 async def test_flips_are_disclosed_without_a_word_of_what_was_said() -> None:
     _, run = await debated(debaters({"a": 391, "b": 401, "c": 381}, final(391)))
     assert not re.search(r"\d", last(run).note or "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from math import prod
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,16 @@ import orjson
 import pytest
 from tests.scripted_models import FAILS, OPEN, REFUSES, World, ask, by_kind, kind_of, model, profile, says, shown
 
+from prysm.classify import classify
 from prysm.core.account import account
 from prysm.core.chat import Message
 from prysm.core.events import Delta
+from prysm.core.run import Candidate
 from prysm.errors import AllModelsFailed
 from prysm.planner.budget import AROUND_CANDIDATES_AT_MOST
 from prysm.providers.sandbox import SandboxProfile
 from prysm.registry.cost import tokens_at_most
+from prysm.scoring import score_single
 from prysm.strategies.decompose_and_route import part_messages
 
 if TYPE_CHECKING:
@@ -256,12 +260,42 @@ async def test_without_a_synthesis_the_parts_are_put_side_by_side(broken: Sandbo
     assert run.degraded == [said]
 
 
-async def test_the_confidence_is_that_of_the_weakest_part_and_nobody_agreed() -> None:
+async def test_the_confidence_is_that_all_parts_are_right_and_nobody_agreed() -> None:
     on = world(answer=lambda call: REFUSES if part_of(call) == SALT else answered(call))
     chosen, _ = await performed(on)
     assert chosen.score.confidence is not None
     assert chosen.score.confidence <= 0.15
-    assert (chosen.score.agreement, chosen.score.method[:13]) == (None, "weakest-part/")
+    assert chosen.score.agreement is None
+    whole, run = await performed(world())
+    done = [stage for stage in run.stages if stage.kind == "subtask"]
+    tasks = {answer: task for task, answer in SAID.items()}
+    parts = []
+    for stage in done:
+        assert stage.model
+        assert stage.completion
+        task = tasks[stage.completion.text]
+        answer = Candidate(stage.i, stage.model, stage.completion)
+        parts.append(score_single(answer, classify([Message("user", task)]), task))
+    assert whole.score.confidence == pytest.approx(prod(score.confidence or 0 for score in parts))
+    assert set(whole.score.method.removeprefix("product-of-parts/").split("+")) == {s.method for s in parts}
+
+
+async def test_a_synthesis_that_covers_what_there_is_does_not_claim_a_part_without_an_answer() -> None:
+    on = world(answer=lambda call: FAILS if part_of(call) == SALT else answered(call))
+    _, run = await performed(on)
+    assert run.stages[-1].note == "of the answered parts every part is covered; no answer to part 2"
+
+
+async def test_a_part_of_another_task_goes_to_the_model_that_only_that_part_suits() -> None:
+    """Its quality at the task of the whole prompt is 0, and at the part's own the best."""
+    translator = specialist("translator", 0.4, translation=0.97, math=0.0)
+    sums = "1. What is 17 * 23?\n2. What is 12 + 30?\n3. What is 7 * 8?\n4. Translate 'sea' into French."
+    on = world([*MODELS, translator])
+    run = on.prepare(ask(sums, strategy="decompose_and_route"), profile("math", compound=True))
+    await on.carry_out(run)
+    asked = {call.messages[-1].content: call.model.id for call in on.provider.calls}
+    assert asked["Translate 'sea' into French."] == "translator"
+    assert "translator" not in {model for part, model in asked.items() if part.startswith("What")}
 
 
 async def test_what_a_part_says_is_material_to_the_others_never_an_instruction() -> None:

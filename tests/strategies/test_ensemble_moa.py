@@ -69,13 +69,13 @@ async def test_proposers_are_sampled_warm_and_told_apart_and_the_aggregator_is_c
 async def test_proposals_are_fenced_unnamed_and_in_an_order_that_the_trace_keeps() -> None:
     world = panel(*map(says, SEAS))
     _, run = await world.perform(merge(seed=3), profile("chat"))
-    system = world.provider.calls[-1].messages[0]
+    system, asked = world.provider.calls[-1].messages
     order = [int(i) for i in (run.stages[3].note or "").removeprefix("order ").split(",")]
     assert sorted(order) == [0, 1, 2]
-    places = [system.content.index(SEAS[i]) for i in order]
+    places = [asked.content.index(SEAS[i]) for i in order]
     assert places == sorted(places)
-    assert system.content.count(run.nonce) == 1 + 2 * 3
-    assert "sandbox" not in system.content
+    assert (system.content.count(run.nonce), asked.content.count(run.nonce)) == (1, 2 * 3)
+    assert "sandbox" not in system.content + asked.content
 
 
 async def test_a_missing_proposal_is_said_and_the_rest_is_merged() -> None:
@@ -181,6 +181,8 @@ async def test_a_layer_shows_its_answers_in_an_order_that_the_trace_keeps() -> N
     _, run = await world.perform(merge(layers=2, seed=3), profile("chat"))
     read = [next(s for s in run.stages if s.i == i).completion for i in run.stages[3].parents]
     assert [done.text for done in read if done] == shown(world.provider.calls[3])
+    order = ",".join(str(i) for i in run.stages[3].parents)
+    assert {stage.note for stage in run.stages[3:6]} == {f"order {order}"}
 
 
 async def test_every_layer_is_asked_for_a_comparable_last_line() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,37 @@ async def test_a_straggler_is_given_grace_after_the_quorum_and_then_ended() -> N
 
 async def test_a_slow_answer_within_the_grace_is_kept() -> None:
     assert await fan_out([after(0, "a"), after(0, "b"), after(0.05, "c")], 2) == ["a", "b", "c"]
+
+
+async def test_of_a_pair_the_second_is_given_up_a_while_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prysm.strategies.fan_out.MIN_PATIENCE_S", 0.2)
+    straggler = Straggler()
+    began = time.perf_counter()
+    assert await fan_out([after(0, "a"), straggler()], 2) == ["a"]
+    assert 0.2 <= time.perf_counter() - began < 1
+    assert straggler.ended
+    assert await fan_out([after(0.1, "a"), after(0.35, "b")], 2) == ["a", "b"]  # four times as long as the first
+
+
+async def test_a_failure_starts_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prysm.strategies.fan_out.MIN_PATIENCE_S", 0.01)
+    assert await fan_out([fails(), after(0.1, "b")], 2) == ["b"]
+
+
+async def test_a_patient_caller_waits_for_its_quorum_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prysm.strategies.fan_out.MIN_PATIENCE_S", 0.01)
+    assert await fan_out([after(0, "a"), after(0.1, "b")], 2, patience=math.inf) == ["a", "b"]
+
+
+async def test_when_its_share_of_the_time_is_over_it_goes_on_with_what_there_is() -> None:
+    began = time.perf_counter()
+    assert await fan_out([after(0, "a"), Straggler()(), Straggler()()], 2, within=0.1) == ["a"]
+    assert 0.1 <= time.perf_counter() - began < 0.6
+    assert not others()
+
+
+async def test_with_nothing_to_go_on_with_it_waits_for_the_first_beyond_its_share() -> None:
+    assert await fan_out([after(0.15, "a"), Straggler()()], 2, within=0.05) == ["a"]
 
 
 async def test_grace_grows_with_the_time_the_quorum_took(monkeypatch: pytest.MonkeyPatch) -> None:

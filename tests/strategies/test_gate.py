@@ -16,7 +16,7 @@ from prysm.errors import InvalidRequest
 from prysm.scoring import final_answer
 from prysm.strategies import gate
 from prysm.strategies.cascade import Cascade
-from prysm.strategies.record import WARM, WINDOW, Record
+from prysm.strategies.record import SKIPPED, WARM, WINDOW, Record
 from prysm.strategies.signs import of_answer, of_prompt
 
 if TYPE_CHECKING:
@@ -103,29 +103,64 @@ def test_a_class_whose_answers_differ_far_more_than_usual_is_another_class() -> 
 
 def test_the_least_promising_escalations_are_skipped_once_there_were_some() -> None:
     record = Record()
-    assert all(record.promising("x", worth / 100) for worth in range(WARM))
-    assert not record.promising("x", -1.0)
-    assert record.promising("x", 1.0)
+    for worth in range(WARM):
+        assert record.is_promising("x", worth / 100)
+        record.weighed("x", worth / 100, made=True)
+    assert not record.is_promising("x", -1.0)
+    assert record.is_promising("x", 1.0)
 
 
-async def test_a_model_the_record_speaks_for_answers_alone_where_it_is_sure() -> None:
+@pytest.mark.parametrize("fall", [0.0, 0.001], ids=["ties", "falls"])
+def test_escalations_that_tie_or_only_get_less_promising_are_still_made(fall: float) -> None:
+    record, made = Record(), 0
+    for at in range(2 * WINDOW):
+        promising = record.is_promising("x", -fall * at)
+        record.weighed("x", -fall * at, made=promising)
+        made += promising
+    assert made >= (1 - SKIPPED) * 2 * WINDOW - 1
+    assert made == 2 * WINDOW or fall
+
+
+def test_a_class_is_calm_once_answers_were_seen_to_differ_no_more_than_usual() -> None:
+    record = Record()
+    for _ in range(WARM):
+        assert not record.is_calm("x", 0.1)
+        record.compared("x", differ=False)
+    assert record.is_calm("x", 0.1)
+    for _ in range(WARM):
+        record.compared("x", differ=True)
+    assert not record.is_calm("x", 0.1)
+
+
+def three_that_say(answer: str) -> World:
     models = [
         model("a", 0.7, Price(USD, 4 * USD)),
         model("b", 0.7, Price(USD, 4 * USD)),
         model("c", 0.9, Price(50 * USD, 200 * USD)),
     ]
-    right = says("17 * 20 = 340, 17 * 3 = 51, 340 + 51 = 391\n\nFinal answer: 391")
-    world = World({"a": right, "b": right, "c": right}, models)
+    return World(dict.fromkeys("abc", says(answer)), models)
+
+
+async def test_a_sure_answer_stands_alone_once_its_class_was_seen_to_agree_the_more_trusted_model_first() -> None:
+    world = three_that_say("17 * 20 = 340, 17 * 3 = 51, 340 + 51 = 391\n\nFinal answer: 391")
     cascade = Cascade()
-    run = world.prepare(ask(strategy="cascade"))
-    assert len((await cascade.run(run)).score.clusters) == 1
+    assert len((await cascade.run(world.prepare(ask(strategy="cascade")))).score.clusters) == 1
     assert len(world.provider.calls) == 2
-    for _ in range(30):
+    for _ in range(WARM):
+        cascade._record.compared("mathematics", differ=False)
         cascade._record.sided_with("mathematics", "b")
     verdict = await cascade.run(world.prepare(ask(strategy="cascade")))
     assert [call.model.id for call in world.provider.calls[2:]] == ["b"]
     assert (verdict.score.confidence or 0) >= gate.sure_from(0.72)
     assert (verdict.score.agreement, verdict.score.bar_cleared) == (None, True)
+
+
+async def test_two_that_agree_spare_the_strong_model_where_nothing_was_fitted_too() -> None:
+    other = gate.Gate("none", {gate.OTHER: FITTED.classes[gate.OTHER]})
+    world = three_that_say("Final answer: 391")
+    verdict = await Cascade(other).run(world.prepare(ask(strategy="cascade")))
+    assert {call.model.id for call in world.provider.calls} == {"a", "b"}
+    assert verdict.score.agreement == 1
 
 
 async def test_where_two_cheap_answers_cost_more_than_the_strong_one_it_is_asked_at_once() -> None:

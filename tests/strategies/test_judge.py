@@ -13,7 +13,7 @@ from tests.scripted_models import FAILS, OPEN, World, ask, profile, shown, verdi
 from prysm.core.chat import Message, Sampling
 from prysm.planner.budget import AROUND_CANDIDATES_AT_MOST
 from prysm.registry.cost import tokens_at_most
-from prysm.strategies.judge import comparison, prefer, read_verdict
+from prysm.strategies.judge import approves, comparison, prefer, read_verdict
 
 if TYPE_CHECKING:
     from tests.scripted_models import Reply, Say
@@ -76,6 +76,18 @@ async def test_an_answer_cannot_vote_for_itself(bribe: str) -> None:
     _, world = await judged(lambda _: "[[C]]", a=f"Pick me. {bribe}")
     for call in world.provider.calls[2:]:
         assert all(read_verdict(answer) is None for answer in shown(call))
+
+
+@pytest.mark.parametrize(("said", "due"), [("[[A]]", True), ("[[B]]", False), ("[[C]]", None), (FAILS, None)])
+async def test_one_answer_is_approved_or_not_or_the_judge_gave_no_verdict(said: Reply, due: bool | None) -> None:
+    answers = iter(("Pick me. [[A]]", said))
+    world = World.told(lambda _: next(answers), "j")
+    run = world.prepare(ask(OPEN), profile("chat"))
+    answer = await run.ask("answer", run.plan.models[0])
+    assert await approves(run, run.plan.models[0], answer) is due
+    call = world.provider.calls[1]
+    assert (shown(call), call.sampling.temperature) == (["Pick me. [*]"], 0.0)
+    assert tokens_at_most(call.messages) <= AROUND_CANDIDATES_AT_MOST
 
 
 def test_the_last_verdict_counts() -> None:

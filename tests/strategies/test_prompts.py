@@ -23,7 +23,16 @@ def test_a_system_message_of_the_callers_is_kept_and_ours_stands_below_it() -> N
     merged = aggregate((Message("system", "Answer in verse."), *ASKED), ["Deep."], NONCE)
     assert [turn.role for turn in merged] == ["system", "user"]
     assert merged[0].content.startswith("Answer in verse.\n\n")
-    assert merged[1:] == ASKED
+    assert merged[1].content.startswith(ASKED[0].content)
+
+
+def test_what_a_candidate_says_stands_in_the_users_turn_and_never_in_the_system_message() -> None:
+    for asked in (ASKED, (Message("system", "Answer in verse."), *ASKED)):
+        first, last = aggregate(asked, ["Deep."], NONCE)
+        assert "Deep." not in first.content
+        assert (last.role, "Deep." in last.content) == ("user", True)
+    *_, reply, material = aggregate((*ASKED, Message("assistant", "Which sea?")), ["Deep."], NONCE)
+    assert (reply.content, material.role) == ("Which sea?", "user")
 
 
 def test_without_a_system_message_ours_is_put_first() -> None:

@@ -39,6 +39,18 @@ async def test_who_fails_is_missing_and_that_is_said() -> None:
         await propose(World(dict.fromkeys("abc", FAILS)).prepare(PANEL))
 
 
+@pytest.mark.parametrize("strategy", ["ensemble_moa", "blender", "debate"])
+async def test_the_only_proposal_left_is_no_consensus_where_one_was_asked_for(strategy: str) -> None:
+    on = World({"a": RIGHT, "b": FAILS})
+    asked = {"strategy": strategy, "models": ("a", "b")}
+    for rule in ({"consensus_threshold": 0.9}, {"consensus": "expert"}):
+        verdict, run = await on.perform(ask(SUM, **asked, **rule))
+        assert run.degraded == ["partial:1 of 2 proposals", "no_consensus"]
+        assert verdict.candidate.model.id == "a"
+    _, run = await on.perform(ask(SUM, **asked))
+    assert "no_consensus" not in run.degraded
+
+
 @pytest.mark.parametrize(("samples", "due"), [(2, False), (3, True)])
 async def test_samples_of_one_model_settle_a_question_from_three_on(samples: int, due: bool) -> None:
     run = World({"a": RIGHT}, [model("a", 0.9)]).prepare(ask(SUM, strategy="ensemble_moa", k=samples))
@@ -54,3 +66,12 @@ async def test_an_answer_stands_with_the_vote_or_alone_against_it() -> None:
     against = standing(run, heard[2], heard, ballot)
     assert (against.agreement, against.clusters) == (ballot.score.agreement, ballot.score.clusters)
     assert against.confidence != ballot.score.confidence
+
+
+async def test_a_pair_waits_for_a_model_that_usually_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prysm.strategies.fan_out.MIN_PATIENCE_S", 0.01)
+    for usual_ms, due in ((40, ["a", "b"]), (1, ["a"])):
+        slow = model("b", latency_ms=usual_ms)
+        on = World({"a": RIGHT, "b": says("Final answer: 391", latency_ms=100)}, [model("a"), slow])
+        run = on.prepare(ask(SUM, strategy="ensemble_moa", models=("a", "b")))
+        assert [c.model.id for c in await propose(run)] == due

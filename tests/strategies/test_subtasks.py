@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prysm.strategies.subtasks import MAX_PARTS, Parts, Subtask, enumerated, planned
+from prysm.classify.listed import MAX_PARTS
+from prysm.strategies.subtasks import Parts, Subtask, enumerated, planned
 
 
 def tasks(parts: Parts | str | None) -> list[str]:

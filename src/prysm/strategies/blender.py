@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from prysm.core.run import Verdict
 from prysm.errors import BudgetExceeded, ProviderError
-from prysm.scoring import score_fused, score_single, usable
-from prysm.strategies.fan_out import fan_out, quorum_of
+from prysm.scoring import score_fused, usable
 from prysm.strategies.judge import prefer
 from prysm.strategies.prompts import aggregate
-from prysm.strategies.proposals import propose, settled, standing, vote
+from prysm.strategies.proposals import alone, heard, propose, settled, shuffled, standing, vote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,9 +34,9 @@ class Blender:
 
     async def run(self, run: Run) -> Verdict:
         """Propose, rank, fuse, check; raises when every proposer failed."""
-        proposals = await propose(run)
+        proposals = await propose(run, phases_after=3)
         if len(proposals) == 1:
-            return Verdict(proposals[0], score_single(proposals[0], run.plan.profile, run.question))
+            return alone(run, proposals[0])
         ballot = vote(run, proposals)
         if settled(proposals, ballot):
             run.note("vote", tuple(c.stage for c in proposals), f"all {len(proposals)} agree, nothing to rank")
@@ -51,7 +50,7 @@ class Blender:
     async def _rank(self, run: Run, proposals: list[Candidate], ballot: Ballot) -> tuple[list[Candidate], bool]:
         """Best first, and whether the first won every comparison; without half the verdicts, by the vote."""
         pairs = list(combinations(range(len(proposals)), 2))
-        compared = await fan_out([_compared(run, proposals, pair) for pair in pairs], quorum_of(len(pairs)))
+        compared = await heard(run, [_compared(run, proposals, pair) for pair in pairs], phases_after=2)
         verdicts = {pair: result for pair, result in compared if result is not None}
         if 2 * len(verdicts) < len(pairs):
             run.degrade("judge_failed")
@@ -64,7 +63,7 @@ class Blender:
 
     async def _fuse(self, run: Run, ranked: Sequence[Candidate], ballot: Ballot) -> Verdict | None:
         """The fusion of the best, or None when it failed or does harm."""
-        top = run.rng.sample(ranked[:TOP], len(ranked[:TOP]))
+        top, order = shuffled(run, ranked[:TOP])
         try:
             fused = await run.ask(
                 "aggregate",
@@ -72,6 +71,8 @@ class Blender:
                 messages=aggregate(run.request.messages, [c.text for c in top], run.nonce),
                 sampling=run.cooled(FUSER_TEMPERATURE),
                 parents=tuple(c.stage for c in top),
+                within=run.clock.share(phases_after=1),
+                note=order,
             )
         except (ProviderError, BudgetExceeded):
             run.degrade("aggregator_failed")

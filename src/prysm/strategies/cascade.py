@@ -1,42 +1,41 @@
 """cascade: cheap models first, the strong one only when they leave doubt (FrugalGPT, arXiv 2305.05176).
 
 For a question with a comparable answer the gate is agreement of independent cheap models (agreement-based
-cascading, arXiv 2407.02348), and what `gate` makes of it; for an open one it is the score of the single answer.
+cascading, arXiv 2407.02348), and what `gate` makes of it; an open one is for `open_cascade`.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from prysm.core.run import Score, Verdict
-from prysm.errors import BudgetExceeded, ProviderError
 from prysm.registry.cost import expected_cost
-from prysm.scoring import answers, same, score_escalated, score_single, score_votes, usable
+from prysm.scoring import answers, same
 from prysm.strategies import gate
-from prysm.strategies.fan_out import fan_out
-from prysm.strategies.prompts import CLOSED_TASKS, with_answer_hint
+from prysm.strategies.ladder import ask, asked_at_once, climb, held_against, not_cleared, standing, voted, whole
+from prysm.strategies.open_cascade import OpenCascade
+from prysm.strategies.prompts import CLOSED_TASKS
 from prysm.strategies.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prysm.core.model import Model
-    from prysm.core.run import Candidate, StageKind
-    from prysm.scoring import Ballot
+    from prysm.core.run import Candidate
     from prysm.strategies.gate import Class, Difference, Gate, Judged
     from prysm.strategies.run import Run
 
-BELOW_THE_BAR = 0.01
-"""An answer returned because the ladder ended stays this far below the bar: it did not clear it."""
 CLEAR_LEAD = 0.35
 """Log odds by which the record must speak for a model before it goes ahead of a cheaper one or stands alone."""
+PAIR = 2
 
 
 class Cascade:
     """One to `k + 1` calls. Where answers can be compared, two cheap ones are, else the ladder is climbed.
 
-    Keeps a record of whom the strong models sided with, and nothing of any run.
+    Keeps a record of whom the strong models sided with, and nothing of any run. A run with a seed adds to the record
+    and does not go by it: what others asked must not change what a seed repeats.
     """
 
     def __init__(self, fitted: Gate | None = None) -> None:
@@ -45,161 +44,166 @@ class Cascade:
 
     async def run(self, run: Run) -> Verdict:
         """Climb until an answer is good enough under the policy; the best answer so far when the ladder ends."""
-        *cheap, strong = run.plan.models
-        if len(cheap) < 2 or not gate.comparable(run.plan.profile, run.question, CLOSED_TASKS):  # noqa: PLR2004
-            return await _climb(run, [[model] for model in run.plan.models], [])
-        found = (self._gate or gate.fitted()).of(run.plan.profile, run.question)
-        if _is_no_saving(run, cheap[:2], strong, found):
-            return await _climb(run, [[strong], cheap], [])
-        return await self._compare(run, found, self._by_record(found, cheap), strong)
+        if not gate.comparable(run.plan.profile, run.question, CLOSED_TASKS):
+            return await OpenCascade(run).answer()
+        fitted = self._gate or gate.fitted()
+        found = fitted.of(run.plan.profile, run.question)
+        known = self._record if run.request.sampling.seed is None else Record()
+        if known.is_strange(found.kind, found.differ):
+            found = replace(found, known=False)
+        return await _Closed(run, found, fitted.version, known, self._record).answer()
 
-    def _by_record(self, found: Class, cheap: Sequence[Model]) -> list[Model]:
-        """The cheap models as planned; of the first two, a clearly more trusted one first."""
-        first, second, *rest = cheap
-        swapped = self._record.lead(found.kind, second.id, first.id) > CLEAR_LEAD
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """A question whose answers can be compared. The run goes by what is `known`, and adds to what is `kept`."""
+
+    run: Run
+    found: Class
+    version: str
+    known: Record
+    kept: Record
+
+    async def answer(self) -> Verdict:
+        """Ask one or two cheap models; more only when that is worth its price."""
+        *cheap, strong = self.run.plan.models
+        if self.run.request.judge is not None:
+            self.run.degrade("unused:judge_model")  # agreement is the better gate
+        if len(cheap) < PAIR and self.run.plan.samples < PAIR:
+            return await self._unpaired(cheap, strong)
+        pair = self._by_record(cheap or [strong])
+        if self._is_no_saving(pair[:PAIR], strong):
+            return await self._strong_first(strong, cheap)
+        return await self._compare(pair, strong)
+
+    def _by_record(self, cheap: Sequence[Model]) -> list[Model]:
+        """The cheap models as planned; of the first two, a clearly more trusted one first; a lone one, twice."""
+        first, second, *rest = cheap if len(cheap) > 1 else (*cheap, *cheap)
+        swapped = self.known.lead(self.found.kind, second.id, first.id) > CLEAR_LEAD
         return [second, first, *rest] if swapped else [first, second, *rest]
 
-    async def _compare(self, run: Run, found: Class, cheap: Sequence[Model], strong: Model) -> Verdict:
-        """Ask one or two cheap models; more only when that is worth its price."""
-        bar = run.plan.policy.bar
-        first, second, *rest = cheap
-        if self._record.is_strange(found.kind, found.differ):
-            found = replace(found, known=False, alone=False)
-        alone = found.alone and self._record.lead(found.kind, first.id, second.id) > CLEAR_LEAD
-        heard = await _ask(run, [first] if alone else [first, second], [])
-        if alone:
-            judged = _judged(run, found, heard)
-            if judged and judged[0].probability >= gate.sure_from(bar):
-                return Verdict(heard[0], self._score(found, judged[0].probability, bar))
-            heard += await _ask(run, [second], heard, kind="answer")
-        difference = self._difference(run, found, heard)
-        if difference and not self._is_worth_it(found, difference, bar):
-            return self._settled(run, found, heard, difference)
-        ballot = _voted(run, heard) if difference is None and len(heard) > 1 and found.known else None
-        if ballot and ballot.closed and ballot.unanimous:
-            return Verdict(ballot.winner, _held_against(ballot.score, bar))  # no strong model was better than these
-        look: list[list[Model]] = [[]] if len(heard) > 1 and difference is None else []  # where they may agree
-        verdict = await _climb(run, [*look, *([model] for model in rest), [strong]], heard)
-        if difference and verdict.candidate.model is strong:
-            self._remember(run, found, heard[:2], verdict.candidate)
-        return verdict
+    def _is_no_saving(self, cheap: Sequence[Model], strong: Model) -> bool:
+        """Whether the strong model alone is expected to cost no more; never for models that the caller named."""
+        costs = [expected_cost(model, self.run.plan.profile) for model in (*cheap, strong)]
+        if self.run.request.models or None in costs or strong in cheap:
+            return False
+        *tried, last = (cost or 0 for cost in costs)
+        return sum(tried) > (1 - self.found.differ) * last
 
-    def _difference(self, run: Run, found: Class, heard: Sequence[Candidate]) -> Difference | None:
-        """The odds of two answers that differ; None when they agree, or one of them is no answer."""
-        judged = _judged(run, found, heard)
-        if len(judged) < 2:  # noqa: PLR2004 - a pair
+    async def _strong_first(self, strong: Model, cheap: Sequence[Model]) -> Verdict:
+        """The strong model's answer, below the bar or not: nothing better could be asked. Cheap ones stand in."""
+        heard = await ask(self.run, [strong], [], note=asked_at_once(self.run, strong))
+        if not whole(heard):
+            chosen, score = await climb(self.run, cheap, heard)
+            return Verdict(chosen, score)
+        chosen, score = standing(self.run, heard, heard)
+        return Verdict(chosen, held_against(score, self._bar))
+
+    async def _unpaired(self, cheap: Sequence[Model], strong: Model) -> Verdict:
+        """No two cheap answers can be had, so the strong model's is needed.
+
+        A cheap one beside it is a second opinion, which the caller named or a ceiling left in the strong one's place.
+        """
+        quality = [model.quality_for(self.run.plan.profile.task) for model in (*cheap, strong)]
+        if cheap and not self.run.request.models and quality[0] < quality[-1]:
+            return await self._strong_first(strong, cheap)
+        heard = await ask(self.run, [*cheap, strong], [])
+        if not heard:
+            raise self.run.all_failed()
+        chosen, score = standing(self.run, heard, heard)
+        judge = held_against if cheap else not_cleared  # a cheap model that is left alone agrees with nobody
+        return Verdict(chosen, judge(score, self._bar))
+
+    async def _compare(self, cheap: Sequence[Model], strong: Model) -> Verdict:
+        first, second, *rest = cheap
+        heard, sure = await self._pair(first, second)
+        if sure is not None:
+            return Verdict(heard[0], self._score(sure))
+        difference = self._difference(heard)
+        if difference and not self._is_worth_it(difference):
+            return self._settled(heard, difference)
+        if difference is None and (agreed := self._agreed(heard)):
+            return agreed
+        above = [model for model in (*rest, strong) if model not in (first, second)]
+        chosen, score = await climb(self.run, above, heard)
+        if difference and len(whole(heard)) == PAIR:  # no rung above gave an answer
+            return Verdict(difference.better, not_cleared(self._told(difference, score), self._bar))
+        if difference and chosen.model is strong:
+            self._remember(heard[:PAIR], chosen)
+        return Verdict(chosen, score)
+
+    async def _pair(self, first: Model, second: Model) -> tuple[list[Candidate], float | None]:
+        """Two answers at once; or one, with P(correct), where the record has it that one stands alone often enough."""
+        kind, lead = self.found.kind, self.known.lead(self.found.kind, first.id, second.id)
+        if not (self.found.alone and lead > CLEAR_LEAD and self.known.is_calm(kind, self.found.differ)):
+            return await ask(self.run, [first, second], []), None
+        heard = await ask(self.run, [first], [])
+        judged = self._judged(heard)
+        if judged and (sure := judged[0].probability(lead)) >= gate.sure_from(self._bar):
+            return heard, sure
+        return [*heard, *await ask(self.run, [second], heard, kind="answer")], None
+
+    def _difference(self, heard: Sequence[Candidate]) -> Difference | None:
+        """The odds of two models' answers that differ; None when they agree, or one of them is no answer."""
+        judged = self._judged(heard)
+        if len(judged) < PAIR or heard[0].model is heard[1].model:
             return None
-        differ = not same(*answers([candidate.text for candidate in heard], run.question))
-        self._record.compared(found.kind, differ=differ)
+        differ = not same(*answers([candidate.text for candidate in heard], self.run.question))
+        self.kept.compared(self.found.kind, differ=differ)
         if not differ:
             return None
-        lead = self._record.lead(found.kind, heard[0].model.id, heard[1].model.id)
-        return found.weigh(judged[0], judged[1], lead)
+        lead = self.known.lead(self.found.kind, heard[0].model.id, heard[1].model.id)
+        return self.found.weigh(judged[0], judged[1], lead)
 
-    def _is_worth_it(self, found: Class, difference: Difference, bar: float) -> bool:
-        worth = difference.worth(bar)
-        return worth > 0 if found.known else self._record.promising(found.kind, worth)
+    def _is_worth_it(self, difference: Difference) -> bool:
+        worth = difference.worth(self._bar)
+        if self.found.known:
+            return worth > 0
+        promising = self.known.is_promising(self.found.kind, worth)
+        self.kept.weighed(self.found.kind, worth, made=promising)
+        return promising
 
-    def _settled(self, run: Run, found: Class, heard: Sequence[Candidate], difference: Difference) -> Verdict:
-        """The better of two answers that differ, with the odds it has."""
-        ballot = _voted(run, heard)
-        score = self._score(found, difference.cheap, run.plan.policy.bar)
-        told = replace(score, agreement=ballot.score.agreement, clusters=ballot.score.clusters)
-        return Verdict(difference.better, told)
+    def _agreed(self, heard: Sequence[Candidate]) -> Verdict | None:
+        """What all say. Of two models no strong one was better than these; two samples of one must clear the bar."""
+        if len(whole(heard)) < PAIR:
+            return None
+        ballot = voted(self.run, heard)
+        score = held_against(ballot.score, self._bar)
+        if not ballot.unanimous or score.agreement is None:
+            return None  # a copy of an answer agrees with nobody
+        independent = ballot.closed and heard[0].model is not heard[1].model
+        return Verdict(ballot.winner, score) if independent or score.bar_cleared else None
 
-    def _remember(self, run: Run, found: Class, pair: Sequence[Candidate], strong: Candidate) -> None:
-        last, *cheap = answers([strong.text, *(candidate.text for candidate in pair)], run.question)
+    def _settled(self, heard: Sequence[Candidate], difference: Difference) -> Verdict:
+        """The better of two answers that differ; says so when it is below the bar and the strong model unasked."""
+        score = self._told(difference, voted(self.run, heard).score)
+        if not score.bar_cleared:
+            self.run.degrade("not_escalated")
+        return Verdict(difference.better, score)
+
+    def _told(self, difference: Difference, vote: Score) -> Score:
+        """The odds of the better answer, beside the vote."""
+        return replace(self._score(difference.cheap), agreement=vote.agreement, clusters=vote.clusters)
+
+    def _remember(self, pair: Sequence[Candidate], strong: Candidate) -> None:
+        last, *cheap = answers([strong.text, *(candidate.text for candidate in pair)], self.run.question)
         for candidate, answer in zip(pair, cheap, strict=True):
             if same(answer, last):
-                self._record.sided_with(found.kind, candidate.model.id)
+                self.kept.sided_with(self.found.kind, candidate.model.id)
 
-    def _score(self, found: Class, probability: float, bar: float) -> Score:
-        version = (self._gate or gate.fitted()).version
-        method = version if found.known else f"{version} (uncalibrated)"
-        return Score(probability, None, method, bar_cleared=probability >= bar)
+    def _judged(self, heard: Sequence[Candidate]) -> list[Judged]:
+        """The answers that are answers at all, each looked at alone."""
+        able = whole(heard)
+        read = answers([candidate.text for candidate in able], self.run.question)
+        return [
+            self.found.judge(candidate, answer.extracted, self.run.question)
+            for candidate, answer in zip(able, read, strict=True)
+        ]
 
+    def _score(self, probability: float) -> Score:
+        method = self.version if self.found.known else f"{self.version} (uncalibrated)"
+        return held_against(Score(probability, None, method), self._bar)
 
-async def _climb(run: Run, rungs: Sequence[Sequence[Model]], heard: list[Candidate]) -> Verdict:
-    """Ask rung by rung until an answer clears the bar; `heard` was asked before, an empty rung only looks at it."""
-    score: Score | None = None
-    for rung in rungs:
-        latest = await _ask(run, rung, heard) if rung else heard
-        if not latest:
-            continue
-        heard = [*heard, *latest] if rung else heard
-        chosen, score = _judge(run, heard, latest)
-        if (score.confidence or 0) >= run.plan.policy.bar:
-            return Verdict(chosen, replace(score, bar_cleared=True))
-    if not heard:
-        raise run.all_failed()
-    if score is None:
-        chosen, score = _judge(run, heard, heard)
-    return Verdict(chosen, _not_cleared(score, run.plan.policy.bar))
-
-
-async def _ask(
-    run: Run, rung: Sequence[Model], heard: Sequence[Candidate], kind: StageKind | None = None
-) -> list[Candidate]:
-    """The answers of one rung; a failed model or a reached ceiling leaves a gap and is said."""
-    messages = with_answer_hint(run.request.messages, run.plan.profile.task)
-    parents = tuple(candidate.stage for candidate in heard) if kind is None else ()
-    kind = kind or ("escalate" if heard else "answer")
-    calls = [run.ask(kind, model, messages=messages, parents=parents) for model in rung]
-    if len(calls) > 1:
-        found = await fan_out(calls, len(calls))
-    else:
-        try:
-            found = [await calls[0]]
-        except (ProviderError, BudgetExceeded) as error:
-            run.degrade("ceiling_reached" if isinstance(error, BudgetExceeded) else "rung_failed")
-            return []
-    if len(found) < len(rung):
-        run.degrade("rung_failed")
-    return found
-
-
-def _judge(run: Run, heard: Sequence[Candidate], latest: Sequence[Candidate]) -> tuple[Candidate, Score]:
-    """The answer that stands after this rung: the vote's winner, or the latest and strongest model's own."""
-    profile, question = run.plan.profile, run.question
-    if len(heard) == 1:
-        return heard[0], score_single(heard[0], profile, question)
-    ballot = _voted(run, heard)
-    if ballot.closed and ballot.unanimous:
-        return ballot.winner, ballot.score
-    best = max(latest, key=lambda candidate: candidate.model.quality_for(profile.task))
-    return best, score_escalated(heard.index(best), heard, ballot, profile, question).score
-
-
-def _voted(run: Run, heard: Sequence[Candidate]) -> Ballot:
-    ballot = score_votes(heard, run.plan.profile, run.question)
-    run.note("vote", tuple(c.stage for c in heard), f"{len(ballot.score.clusters)} answers among {len(heard)}")
-    return ballot
-
-
-def _judged(run: Run, found: Class, heard: Sequence[Candidate]) -> list[Judged]:
-    """The answers that are answers at all, each looked at alone."""
-    standing = [candidate for candidate in heard if usable(candidate.completion)]
-    read = answers([candidate.text for candidate in standing], run.question)
-    return [
-        found.judge(candidate, answer.extracted, run.question)
-        for candidate, answer in zip(standing, read, strict=True)
-    ]
-
-
-def _is_no_saving(run: Run, cheap: Sequence[Model], strong: Model, found: Class) -> bool:
-    """Whether the strong model alone is expected to cost no more; never for models that the caller named."""
-    costs = [expected_cost(model, run.plan.profile) for model in (*cheap, strong)]
-    if run.request.models or None in costs:
-        return False
-    *tried, last = (cost or 0 for cost in costs)
-    return sum(tried) > (1 - found.differ) * last
-
-
-def _held_against(score: Score, bar: float) -> Score:
-    cleared = score.confidence is not None and score.confidence >= bar
-    return replace(score, bar_cleared=True) if cleared else _not_cleared(score, bar)
-
-
-def _not_cleared(score: Score, bar: float) -> Score:
-    confidence = None if score.confidence is None else min(score.confidence, bar - BELOW_THE_BAR)
-    return replace(score, confidence=confidence, bar_cleared=False)
+    @property
+    def _bar(self) -> float:
+        return self.run.plan.policy.bar

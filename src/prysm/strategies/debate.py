@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from prysm.core.chat import Message
 from prysm.core.run import Verdict
-from prysm.scoring import answers, same, score_single, score_votes
-from prysm.strategies.fan_out import fan_out, quorum_of
+from prysm.scoring import answers, same, score_votes
 from prysm.strategies.judge import prefer
 from prysm.strategies.prompts import fence, with_answer_hint
-from prysm.strategies.proposals import propose, vote
+from prysm.strategies.proposals import alone, heard, propose, shuffled, vote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,9 +42,9 @@ class Debate:
 
     async def run(self, run: Run) -> Verdict:
         """Answer, revise until settled or out of rounds, vote; raises when nobody answered the first round."""
-        first = await propose(run)
+        first = await propose(run, phases_after=run.plan.rounds - 1)
         if len(first) == 1:
-            return Verdict(first[0], score_single(first[0], run.plan.profile, run.question))
+            return alone(run, first[0])
         opening = score_votes(first, run.plan.profile, run.question)
         if opening.unanimous:
             run.note("vote", tuple(c.stage for c in first), "unanimous from the start, no debate")
@@ -56,46 +55,54 @@ class Debate:
     async def _debate(self, run: Run, first: list[Candidate]) -> list[Candidate]:
         """The answers after the last round."""
         latest = first
-        for _ in range(run.plan.rounds - 1):
-            before, latest = latest, await self._round(run, latest)
+        for phases_after in range(run.plan.rounds - 2, -1, -1):
+            before, latest = latest, await self._round(run, latest, phases_after)
             if score_votes(latest, run.plan.profile, run.question).unanimous or all(_kept(run, before, latest)):
                 break
         return latest
 
-    async def _round(self, run: Run, latest: list[Candidate]) -> list[Candidate]:
+    async def _round(self, run: Run, latest: list[Candidate], phases_after: int) -> list[Candidate]:
         """Everyone's answer after reading the others'; who fails or is late keeps the answer before it."""
-        calls = [self._revised(run, i, latest) for i in range(len(latest))]
-        revised = dict(await fan_out(calls, quorum_of(len(calls))))
+        seen = [shuffled(run, latest) for _ in latest]
+        calls = [self._revised(run, i, own, *seen[i]) for i, own in enumerate(latest)]
+        revised = dict(await heard(run, calls, phases_after))
         if len(revised) < len(latest):
             run.degrade("revision_failed")
         return [revised.get(i, own) for i, own in enumerate(latest)]
 
-    async def _revised(self, run: Run, i: int, latest: list[Candidate]) -> tuple[int, Candidate]:
-        own = latest[i]
+    async def _revised(
+        self, run: Run, i: int, own: Candidate, seen: Sequence[Candidate], order: str
+    ) -> tuple[int, Candidate]:
+        """The answer of debater `i` once it has seen all the others in that order."""
         messages = (
             *with_answer_hint(run.request.messages, run.plan.profile.task),
             Message("assistant", own.text),
-            Message("user", revision([c.text for c in latest if c is not own], run.nonce)),
+            Message("user", revision([c.text for c in seen if c is not own], run.nonce)),
         )
-        parents = tuple(c.stage for c in latest)
         candidate = await run.ask(
-            "revise", own.model, messages=messages, sampling=run.sampled(i), sample=i, parents=parents
+            "revise",
+            own.model,
+            messages=messages,
+            sampling=run.sampled(i),
+            sample=i,
+            parents=tuple(c.stage for c in seen),
+            note=order,
         )
         return i, candidate
 
     async def _decide(self, run: Run, first: list[Candidate], latest: list[Candidate], opening: Ballot) -> Verdict:
         """A vote of both rounds at equal weight; agreement is that of the first, before anyone was influenced."""
-        heard = [*first, *(c for c in latest if c not in first)]
-        ballot = vote(run, heard, _weights(first, latest, heard))
+        voters = [*first, *(c for c in latest if c not in first)]
+        ballot = vote(run, voters, _weights(first, latest, voters))
         kept = _kept(run, first, latest)
         flips = ", ".join(c.model.id for c, stayed in zip(first, kept, strict=True) if not stayed) or "nobody"
-        run.note("vote", tuple(c.stage for c in heard), f"changed their mind: {flips}")
-        winner = await self._winner(run, heard, ballot)
+        run.note("vote", tuple(c.stage for c in voters), f"changed their mind: {flips}")
+        winner = await self._winner(run, voters, ballot)
         return Verdict(winner, _tempered(ballot.score, opening.score, sum(kept) / len(kept)))
 
-    async def _winner(self, run: Run, heard: Sequence[Candidate], ballot: Ballot) -> Candidate:
+    async def _winner(self, run: Run, voters: Sequence[Candidate], ballot: Ballot) -> Candidate:
         """The vote's winner; of a tie, the answer of the stronger model, unless a judge prefers the other."""
-        tied = _tied(run, heard, ballot)
+        tied = _tied(run, voters, ballot)
         if len(tied) == 1:
             return ballot.winner
         if run.plan.judge is None:
@@ -117,15 +124,15 @@ def _kept(run: Run, before: Sequence[Candidate], after: Sequence[Candidate]) -> 
     return [same(a, b) for a, b in zip(read[: len(before)], read[len(before) :], strict=True)]
 
 
-def _weights(first: Sequence[Candidate], latest: Sequence[Candidate], heard: Sequence[Candidate]) -> list[float]:
+def _weights(first: Sequence[Candidate], latest: Sequence[Candidate], voters: Sequence[Candidate]) -> list[float]:
     """Half a vote for an answer of one round, a whole one for an answer that stood in both."""
-    return [0.5 * (candidate in first) + 0.5 * (candidate in latest) for candidate in heard]
+    return [0.5 * (candidate in first) + 0.5 * (candidate in latest) for candidate in voters]
 
 
-def _tied(run: Run, heard: Sequence[Candidate], ballot: Ballot) -> list[Candidate]:
+def _tied(run: Run, voters: Sequence[Candidate], ballot: Ballot) -> list[Candidate]:
     """The medoid of each cluster that weighs as much as the heaviest, the strongest model's first."""
     most = max((cluster.weight for cluster in ballot.score.clusters), default=0)
-    groups = [[heard[i] for i in c.members] for c in ballot.score.clusters if isclose(c.weight, most)]
+    groups = [[voters[i] for i in c.members] for c in ballot.score.clusters if isclose(c.weight, most)]
     medoids = [score_votes(group, run.plan.profile, run.question).winner for group in groups]
     return sorted(medoids, key=lambda c: -c.model.quality_for(run.plan.profile.task)) or [ballot.winner]
 

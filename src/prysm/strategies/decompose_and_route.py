@@ -6,9 +6,11 @@ caller wrote is split without a call, and its answers are put side by side witho
 
 from __future__ import annotations
 
+from math import inf, prod
 from typing import TYPE_CHECKING
 
 from prysm.classify import classify
+from prysm.classify.listed import MAX_PARTS, MIN_PARTS
 from prysm.core.chat import Message
 from prysm.core.run import Score, Verdict
 from prysm.errors import BudgetExceeded, ProviderError
@@ -16,11 +18,11 @@ from prysm.registry.value import rank
 from prysm.scoring import is_refusal, score_single
 from prysm.strategies.fan_out import fan_out
 from prysm.strategies.prompts import fence, instructed
-from prysm.strategies.subtasks import MAX_PARTS, MIN_PARTS, Parts, enumerated, planned
+from prysm.strategies.subtasks import Parts, enumerated, planned
 from prysm.strategies.synthesis import Part, side_by_side, synthesize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from prysm.core.model import Model
     from prysm.core.plan import Profile
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """Models that may be asked for a part: the best at it and two stand-ins."""
-METHOD = "weakest-part"
+METHOD = "product-of-parts"
 
 _SPLIT = f"""\
 Split the user's latest request into {MIN_PARTS} to {MAX_PARTS} sub-tasks that different specialists can do. Each must \
@@ -52,7 +54,7 @@ class DecomposeAndRoute:
         if all(part.answer is None for part in done):
             raise run.all_failed()
         composed = await self._compose(run, parts, done)
-        return Verdict(composed, _weakest(done))
+        return Verdict(composed, _together(done))
 
     async def _split(self, run: Run) -> Parts | None:
         """Ask the strongest model for a plan; an unusable one is sent back once with what is wrong with it."""
@@ -60,7 +62,8 @@ class DecomposeAndRoute:
         kinds: tuple[StageKind, ...] = ("plan", "repair")
         for kind in kinds:
             try:
-                reply = await run.ask(kind, _strongest(run), messages=messages, sampling=run.sober())
+                within = run.clock.share(phases_after=2)
+                reply = await run.ask(kind, _strongest(run), messages=messages, sampling=run.sober(), within=within)
             except (ProviderError, BudgetExceeded):
                 return None
             parts = planned(reply.text)
@@ -79,15 +82,20 @@ class DecomposeAndRoute:
     async def _answer_parts(self, run: Run, parts: Parts) -> list[Part]:
         """Every part in order; those whose needs are met run at the same time."""
         done: dict[int, Part] = {}
-        for wave in parts.waves():
-            answers = await fan_out([self._answer_part(run, parts, i, done) for i in wave], quorum=len(wave))
+        waves = parts.waves()
+        phases = len(waves) if parts.literal else len(waves) + 1
+        for phase, wave in enumerate(waves, start=1):
+            calls = [self._answer_part(run, parts, i, done, phases - phase) for i in wave]
+            answers = await fan_out(calls, len(wave), patience=inf)
             done |= dict(zip(wave, answers, strict=True))
         missing = sum(part.answer is None for part in done.values())
         if missing:
             run.degrade(f"partial:{len(done) - missing} of {len(done)} parts")
         return [done[i] for i in range(len(parts.subtasks))]
 
-    async def _answer_part(self, run: Run, parts: Parts, i: int, done: dict[int, Part]) -> Part:
+    async def _answer_part(
+        self, run: Run, parts: Parts, i: int, done: Mapping[int, Part], phases_after: int
+    ) -> Part:
         """One part, with the answers it needs; without those that could not be had."""
         subtask = parts.subtasks[i]
         asked = f"{parts.preamble}\n\n{subtask.task}".lstrip()
@@ -95,7 +103,9 @@ class DecomposeAndRoute:
         messages = part_messages(run.request.messages, asked, [answer.text for answer in needed], run.nonce)
         profile = classify([Message("user", asked)])
         parents = tuple(answer.stage for answer in needed)
-        answer = await _by_best(run, "subtask", messages, profile, sample=i, parents=parents)
+        answer = await _by_best(
+            run, "subtask", messages, profile, sample=i, parents=parents, phases_after=phases_after
+        )
         return Part(subtask.task, profile, answer)
 
     async def _compose(self, run: Run, parts: Parts, done: list[Part]) -> Candidate:
@@ -113,12 +123,18 @@ async def _by_best(
     sample: int = 0,
     parents: tuple[int, ...] = (),
     final: bool = False,
+    phases_after: int = 0,
 ) -> Candidate | None:
     """The answer of the model best at this prompt; of the next when it fails or declines; None when none answers."""
     declined: Candidate | None = None
-    for model in _best(run, profile)[:TRIES]:
+    models = _best(run, profile)[:TRIES]
+    for model in models:
+        shown = final and run.request.stream  # as it is written, so it is not given up for another
+        within = None if shown else run.clock.share(phases_after + (model is not models[-1]))
         try:
-            answer = await run.ask(kind, model, messages=messages, sample=sample, parents=parents, final=final)
+            answer = await run.ask(
+                kind, model, messages=messages, sample=sample, parents=parents, final=final, within=within
+            )
         except (ProviderError, BudgetExceeded):
             if run.streamed:
                 raise
@@ -147,9 +163,12 @@ def part_messages(said: Sequence[Message], asked: str, answers: Sequence[str], n
     return (*said[:latest], Message("user", asked + needed))
 
 
-def _weakest(done: list[Part]) -> Score:
-    """A chain is as good as its weakest part; parts without an answer take their share off."""
+def _together(done: list[Part]) -> Score:
+    """P(every part is right), were the parts' mistakes independent; those without an answer take their share off.
+
+    Where mistakes go together, as of one model they do, it is more: the product is on the safe side.
+    """
     scores = [score_single(p.answer, p.profile, p.task) for p in done if p.answer is not None]
     known = [score.confidence for score in scores if score.confidence is not None]
-    confidence = min(known) * len(scores) / len(done) if known else None
-    return Score(confidence, None, f"{METHOD}/{scores[0].method}")
+    confidence = prod(known) * len(scores) / len(done) if len(known) == len(scores) else None
+    return Score(confidence, None, f"{METHOD}/{'+'.join(dict.fromkeys(score.method for score in scores))}")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from prysm.core.run import Verdict
 from prysm.errors import AllModelsFailed, BudgetExceeded, ProviderError
-from prysm.scoring import score_fused, score_single, score_votes, usable
-from prysm.strategies.prompts import aggregate
-from prysm.strategies.proposals import propose, settled, vote
+from prysm.scoring import score_fused, score_votes, usable
+from prysm.strategies.prompts import aggregate, with_answer_hint
+from prysm.strategies.proposals import alone, propose, settled, shuffled, vote
 
 if TYPE_CHECKING:
     from prysm.core.model import Model
@@ -27,37 +27,37 @@ class EnsembleMoa:
 
     async def run(self, run: Run) -> Verdict:
         """Propose, compare, merge; raises when every proposer failed."""
-        proposals = await propose(run)
-        for _ in range(run.plan.layers - 1):
-            proposals = await self._next_layer(run, proposals)
+        proposals = await propose(run, phases_after=run.plan.layers)
+        for phases_after in range(run.plan.layers - 1, 0, -1):
+            proposals = await self._next_layer(run, proposals, phases_after)
         if len(proposals) == 1:
-            return Verdict(proposals[0], score_single(proposals[0], run.plan.profile, run.question))
+            return alone(run, proposals[0])
         ballot = vote(run, proposals)
         if settled(proposals, ballot):
             run.note("vote", tuple(c.stage for c in proposals), f"all {len(proposals)} agree, nothing to merge")
             return Verdict(ballot.winner, ballot.score)
         return await self._merge(run, proposals, ballot)
 
-    async def _next_layer(self, run: Run, proposals: list[Candidate]) -> list[Candidate]:
+    async def _next_layer(self, run: Run, proposals: list[Candidate], phases_after: int) -> list[Candidate]:
         """Every proposer answers again, having read the layer before; that layer stands when this one fails."""
         ballot = score_votes(proposals, run.plan.profile, run.question)
         if settled(proposals, ballot):
             return proposals
-        shown = run.rng.sample(proposals, len(proposals))
-        messages = aggregate(run.request.messages, [c.text for c in shown], run.nonce)
+        shown, note = shuffled(run, proposals)
+        asked = with_answer_hint(run.request.messages, run.plan.profile.task)  # before it is lost among the answers
+        messages = aggregate(asked, [c.text for c in shown], run.nonce)
+        parents = tuple(c.stage for c in shown)
         try:
-            return await propose(run, messages, tuple(c.stage for c in shown))
+            return await propose(run, messages, parents, note=note, phases_after=phases_after)
         except AllModelsFailed:
             run.degrade("layer_failed")
             return proposals
 
     async def _merge(self, run: Run, proposals: list[Candidate], ballot: Ballot) -> Verdict:
         """Merge by the aggregator, else by the best proposer's model; the vote's winner when neither can."""
-        order = list(range(len(proposals)))
-        run.rng.shuffle(order)
-        shuffled = [proposals[i] for i in order]
-        answers = [candidate.text for candidate in shuffled]
-        voted = run.note("vote", tuple(c.stage for c in proposals), f"order {','.join(map(str, order))}")
+        shown, order = shuffled(run, proposals)
+        answers = [candidate.text for candidate in shown]
+        voted = run.note("vote", tuple(c.stage for c in proposals), order)
         for aggregator in _aggregators(run, proposals):
             try:
                 merged = await run.ask(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from prysm.errors import PrysmError
@@ -17,32 +19,69 @@ GRACE = 0.5
 
 MIN_GRACE_S = 0.25
 
+PATIENCE, MIN_PATIENCE_S = 4.0, 10.0
+"""As long as the quorum is missing, stragglers get this many times the time the first answer took, and no less than
+so many seconds: of a pair the second answer is worth much, as nothing agrees with an answer alone, but a provider that
+hangs would have the caller wait a minute for it."""
 
-async def fan_out(calls: Sequence[Coroutine[object, object, T]], quorum: int) -> list[T]:
-    """Run all at once; return the successes in the order of `calls`, once all ended or the quorum's grace is over.
 
+async def fan_out(
+    calls: Sequence[Coroutine[object, object, T]],
+    quorum: int,
+    *,
+    within: float | None = None,
+    patience: float = 0,
+) -> list[T]:
+    """Run all at once; return the successes in the order of `calls`, once all ended or their time is over.
+
+    Time is over when the quorum's grace is, or that of the first success where there is no quorum (at least `patience`
+    seconds), or `within` seconds after the start, as soon as there is one success to go on with.
     A call that raises a `PrysmError` is absent from the result: one failure never cancels its siblings; any other
     exception is a bug, ends them and is raised. Stragglers are cancelled and awaited, and so is everything when the
     caller is cancelled; no task outlives this function.
     """
-    loop = asyncio.get_running_loop()
-    began = loop.time()
+    began = asyncio.get_running_loop().time()
     tasks = [asyncio.ensure_future(call) for call in calls]
     pending: set[asyncio.Future[T]] = set(tasks)
-    until: float | None = None
+    wait = _Wait(quorum, began, math.inf if within is None else began + within, patience)
     try:
         while pending:
-            timeout = None if until is None else max(0.0, until - loop.time())
-            done, pending = await asyncio.wait(pending, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            done, pending = await asyncio.wait(pending, timeout=wait.left(), return_when=asyncio.FIRST_COMPLETED)
             if not done or any(map(_bug, done)):
                 break
-            if until is None and sum(map(_succeeded, tasks)) >= quorum:
-                until = loop.time() + max(MIN_GRACE_S, GRACE * (loop.time() - began))
+            wait.heard(sum(map(_succeeded, tasks)))
     finally:
         await _end(tasks)
     for bug in filter(None, map(_bug, tasks)):
         raise bug
     return [task.result() for task in tasks if _succeeded(task)]
+
+
+@dataclass(slots=True)
+class _Wait:
+    """How long stragglers are still worth waiting for. Times are the loop's."""
+
+    quorum: int
+    began: float
+    share_ends: float
+    patience: float
+    until: float = math.inf
+    quorate: bool = False
+
+    def left(self) -> float | None:
+        """Seconds; None is for ever."""
+        return None if self.until == math.inf else max(0.0, self.until - asyncio.get_running_loop().time())
+
+    def heard(self, successes: int) -> None:
+        """Look at the clock when a call has ended: the first success starts one, and the quorum a shorter one."""
+        if not successes or self.quorate:
+            return
+        now = asyncio.get_running_loop().time()
+        took = now - self.began
+        self.quorate = successes >= self.quorum
+        short, long = max(MIN_GRACE_S, GRACE * took), max(MIN_PATIENCE_S, PATIENCE * took, self.patience)
+        grace = short if self.quorate else long
+        self.until = min(self.until, now + grace, self.share_ends)
 
 
 def quorum_of(n: int) -> int:

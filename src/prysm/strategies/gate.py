@@ -59,10 +59,9 @@ class Judged:
     trust: float
     length: float
 
-    @property
-    def probability(self) -> float:
-        """P(correct) of the answer taken alone."""
-        return sigmoid(self.trust)
+    def probability(self, lead: float) -> float:
+        """P(correct) of the answer taken alone; `lead` is how much more its model is to be trusted by its record."""
+        return sigmoid(self.trust + lead / 2)
 
 
 @dataclass(frozen=True, slots=True)

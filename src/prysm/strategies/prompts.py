@@ -19,7 +19,7 @@ CLOSED_TASKS: frozenset[Task] = frozenset({"math", "reasoning", "factual", "extr
 _ANSWER_HINT = "\n\nEnd your reply with one line of the form `Final answer: <answer>`."
 
 _AGGREGATE = """\
-You are given several independent answers to the user's latest message. Write the one best answer.
+Below the user's latest message you are given several independent answers to it. Write the one best answer.
 Judge them critically: some may be wrong, biased or incomplete, and the majority may be wrong. Resolve every \
 contradiction explicitly by checking the facts and the steps yourself. Keep what is right, leave out what is not, \
 and be no longer than the task needs. Answer the user directly in the language and format they asked for; do not \
@@ -36,8 +36,19 @@ def with_answer_hint(messages: Sequence[Message], task: Task) -> tuple[Message, 
 
 
 def aggregate(messages: Sequence[Message], answers: Sequence[str], nonce: str) -> tuple[Message, ...]:
-    """The conversation with the answers put before it as material (Mixture-of-Agents, arXiv 2406.04692)."""
-    return instructed(messages, f"{_AGGREGATE.format(nonce=nonce)}\n\n{fence(answers, nonce)}")
+    """The conversation with the answers to be merged as material (Mixture-of-Agents, arXiv 2406.04692).
+
+    The paper puts them into the system message; there what a candidate says would speak with our authority.
+    """
+    return with_material(instructed(messages, _AGGREGATE.format(nonce=nonce)), fence(answers, nonce))
+
+
+def with_material(messages: Sequence[Message], material: str) -> tuple[Message, ...]:
+    """The conversation with what others wrote below the user's latest words, whose authority is all it has."""
+    last = messages[-1]
+    if last.role != "user":
+        return (*messages, Message("user", material))
+    return (*messages[:-1], replace(last, content=f"{last.content}\n\n{material}"))
 
 
 def instructed(messages: Sequence[Message], instruction: str) -> tuple[Message, ...]:

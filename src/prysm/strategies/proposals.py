@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from prysm.scoring import consensus, score_single, score_votes
-from prysm.strategies.fan_out import fan_out, quorum_of
+from prysm.core.run import Verdict
+from prysm.scoring import Consensus, consensus, score_single, score_votes
+from prysm.scoring.consensus import HALF, confidence_weights
+from prysm.strategies.fan_out import PATIENCE, fan_out, quorum_of
 from prysm.strategies.prompts import with_answer_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
     from prysm.core.chat import Message
+    from prysm.core.model import Task
     from prysm.core.run import Candidate, Score
-    from prysm.scoring import Ballot
+    from prysm.scoring import Ballot, Compared
+    from prysm.scoring.consensus import Rule
     from prysm.strategies.run import Run
+
+T = TypeVar("T")
 
 LEAST_OF_ONE_MODEL = 3
 """Equal answers of one model count as unanimous from this many on: its samples share their mistakes."""
 
 
 async def propose(
-    run: Run, messages: Sequence[Message] | None = None, parents: tuple[int, ...] = ()
+    run: Run,
+    messages: Sequence[Message] | None = None,
+    parents: tuple[int, ...] = (),
+    *,
+    note: str | None = None,
+    phases_after: int = 0,
 ) -> list[Candidate]:
     """One answer of each of the plan's models; raises when all fail, says so when some do.
 
-    `messages` is what they are asked, the request itself unless given; `parents` the stages it repeats.
+    `messages` is what they are asked, the request itself unless given; `parents` the stages it repeats, in the order
+    that `note` tells. Under a deadline `phases_after` are left their share of the time.
     """
     models = run.plan.models
     asked = with_answer_hint(messages or run.request.messages, run.plan.profile.task)
@@ -38,10 +51,11 @@ async def propose(
             sampling=run.sampled(i),
             sample=models[:i].count(model),
             parents=parents,
+            note=note,
         )
         for i, model in enumerate(models)
     ]
-    proposals = await fan_out(calls, quorum_of(len(calls)))
+    proposals = await heard(run, calls, phases_after)
     if not proposals:
         raise run.all_failed()
     if len(proposals) < len(models):
@@ -49,16 +63,66 @@ async def propose(
     return proposals
 
 
-def vote(run: Run, candidates: Sequence[Candidate], weights: Sequence[float] | None = None) -> Ballot:
-    """What the candidates decide: by the caller's consensus rule where there is one, else by `weights`."""
-    request, profile = run.request, run.plan.profile
-    if request.consensus is None and request.consensus_threshold is None:
-        return score_votes(candidates, profile, run.question, weights=weights)
-    rule, threshold = request.consensus or "majority", request.consensus_threshold
-    found = consensus(candidates, profile, run.question, rule=rule, threshold=threshold)
+async def heard(run: Run, calls: Sequence[Coroutine[object, object, T]], phases_after: int = 0) -> list[T]:
+    """What a quorum says in its share of the deadline; a share that was too short for all is said."""
+    share, began = run.clock.share(phases_after), time.perf_counter()
+    usual = max(model.latency_ms or 0 for model in run.plan.models) / 1000
+    found = await fan_out(calls, quorum_of(len(calls)), within=share, patience=PATIENCE * usual)
+    if share is not None and len(found) < len(calls) and time.perf_counter() - began >= share:
+        run.degrade("deadline")
+    return found
+
+
+def shuffled(run: Run, candidates: Sequence[Candidate]) -> tuple[list[Candidate], str]:
+    """The candidates in the order in which a model is to read them, and that order for the trace."""
+    order = run.rng.sample(range(len(candidates)), len(candidates))
+    return [candidates[i] for i in order], f"order {','.join(map(str, order))}"
+
+
+def alone(run: Run, candidate: Candidate) -> Verdict:
+    """The verdict on the only answer there is; it is no consensus, where the caller asked for one."""
+    if _rule(run) is not None:
+        run.degrade("no_consensus")
+    return Verdict(candidate, score_single(candidate, run.plan.profile, run.question))
+
+
+def vote(
+    run: Run,
+    candidates: Sequence[Candidate],
+    weights: Sequence[float] | None = None,
+    compared: Compared | None = None,
+) -> Ballot:
+    """What the candidates decide: by the caller's consensus rule where there is one, else by majority.
+
+    `weights` are the candidates' parts of the vote, by default equal; a rule's own weights multiply them.
+    """
+    profile, rule, threshold = run.plan.profile, _rule(run), run.request.consensus_threshold
+    if rule is None:
+        return score_votes(candidates, profile, run.question, weights=weights, compared=compared)
+    if weights is None or rule == "expert":  # whose word counts for who gave it, not for its votes
+        found = consensus(candidates, profile, run.question, rule=rule, threshold=threshold, compared=compared)
+    else:
+        both = list(weights)
+        if rule == "weighted_confidence":
+            both = [w * _voice(one, candidates, profile.task) for w, one in zip(weights, candidates, strict=True)]
+        ballot = score_votes(candidates, profile, run.question, weights=both, compared=compared)
+        most = ballot.score.agreement or 0.0
+        found = Consensus(ballot, most > HALF if threshold is None else most >= threshold)
     if not found.reached:
         run.degrade("no_consensus")
     return found.ballot
+
+
+def _voice(one: Candidate, candidates: Sequence[Candidate], task: Task) -> float:
+    """What the rule gives to one voice of each model; how often a model speaks is in the weights already."""
+    voices = {candidate.model.id: candidate for candidate in candidates} | {one.model.id: one}
+    return confidence_weights(list(voices.values()), task)[list(voices).index(one.model.id)]
+
+
+def _rule(run: Run) -> Rule | None:
+    """The caller's consensus rule; a threshold alone is one of the majority."""
+    request = run.request
+    return request.consensus or (None if request.consensus_threshold is None else "majority")
 
 
 def settled(proposals: Sequence[Candidate], ballot: Ballot) -> bool:

@@ -7,7 +7,7 @@ nothing was fitted.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections import Counter, defaultdict, deque
 from math import log
 
@@ -28,6 +28,7 @@ class Record:
         self._sided: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._differed: defaultdict[str, deque[bool]] = defaultdict(lambda: deque(maxlen=WINDOW))
         self._worth: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=WINDOW))
+        self._skipped: defaultdict[str, deque[bool]] = defaultdict(lambda: deque(maxlen=WINDOW))
 
     def sided_with(self, kind: str, model: str) -> None:
         """The strong model gave this model's answer, against the other's."""
@@ -51,10 +52,22 @@ class Record:
         seen = self._differed[kind]
         return len(seen) >= WARM and sum(seen) > STRANGE * usual * len(seen)
 
-    def promising(self, kind: str, worth: float) -> bool:
-        """Whether an escalation is not among the least promising of late; always, until there were some."""
-        seen = self._worth[kind]
-        rank = bisect_left(sorted(seen), worth)
-        enough = len(seen) < WARM or rank >= SKIPPED * len(seen)
-        seen.append(worth)
-        return enough
+    def is_calm(self, kind: str, usual: float) -> bool:
+        """Whether answers are seen to differ no more than is `usual`, so that one may stand alone; no, until seen."""
+        seen = self._differed[kind]
+        return len(seen) >= WARM and sum(seen) <= usual * len(seen)
+
+    def is_promising(self, kind: str, worth: float) -> bool:
+        """Whether an escalation is not among the least promising of late; always, until there were some.
+
+        Ties count as promising, and no more than the given share is passed over, whatever the trend: prompts that grow
+        less and less promising would otherwise never be escalated again.
+        """
+        seen, skipped = self._worth[kind], self._skipped[kind]
+        least = bisect_right(sorted(seen), worth) <= SKIPPED * len(seen)
+        return len(seen) < WARM or not least or sum(skipped) >= SKIPPED * len(skipped)
+
+    def weighed(self, kind: str, worth: float, *, made: bool) -> None:
+        """An escalation was weighed, and made or not."""
+        self._worth[kind].append(worth)
+        self._skipped[kind].append(not made)

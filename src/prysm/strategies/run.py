@@ -1,10 +1,9 @@
-"""One run at work: makes the calls, keeps a stage of every one, holds the ceiling."""
+"""One run at work: makes the calls, keeps a stage of every one, holds the ceiling and the deadline."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import time
 from contextlib import aclosing
 from dataclasses import replace
 from functools import cached_property
@@ -15,6 +14,7 @@ from prysm.core.events import Delta, StageFinished, StageStarted
 from prysm.core.run import Candidate, Stage
 from prysm.errors import AllModelsFailed, BudgetExceeded, FailedAttempt, ProviderError
 from prysm.registry.cost import output_cap, tokens_at_most, worst_cost
+from prysm.strategies.clock import Clock
 from prysm.strategies.stages import Pending
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SAMPLING_TEMPERATURE = 0.7
 """For calls whose answers should differ (self-consistency, arXiv 2203.11171; MoA, arXiv 2406.04692)."""
 
+ANSWERS: frozenset[StageKind] = frozenset({"answer", "sample", "propose", "escalate", "revise"})
+"""Kinds of calls whose text answers the request."""
+
 
 class Run:
     """What a strategy works with. `stages` grows in the order in which steps end."""
@@ -41,11 +44,12 @@ class Run:
         self.plan = plan
         self.stages: list[Stage] = []
         self.degraded: list[str] = list(plan.degraded)
+        self.answers: list[Candidate] = []
         self.streamed = False
+        self.clock = Clock(request.deadline_s)
         self._entropy = entropy
         self._providers = providers
         self._emit = emit
-        self._began = time.perf_counter()
         self._reserved = 0
         self._told = 0
 
@@ -65,10 +69,6 @@ class Run:
     def question(self) -> str:
         """The latest user message."""
         return next((m.content for m in reversed(self.request.messages) if m.role == "user"), "")
-
-    def now_ms(self) -> int:
-        """Milliseconds since the run began."""
-        return int((time.perf_counter() - self._began) * 1000)
 
     def degrade(self, what: str) -> None:
         """Note, once, that the run went less well than planned."""
@@ -102,7 +102,7 @@ class Run:
         own = self.request.sampling
         return Sampling(temperature=0.0, max_tokens=own.max_tokens, seed=own.seed)
 
-    async def ask(
+    async def ask(  # noqa: PLR0913 - what there is to say about one call, by name
         self,
         kind: StageKind,
         model: Model,
@@ -112,26 +112,40 @@ class Run:
         sample: int = 0,
         parents: tuple[int, ...] = (),
         final: bool = False,
+        within: float | None = None,
+        note: str | None = None,
     ) -> Candidate:
         """Make one call. `final` says that its text is the answer, so a streaming caller sees it being written.
 
-        Raises `ProviderError`, or `BudgetExceeded` before the call when its worst case is over what is left.
+        `within` seconds it is given up, and whenever the deadline is over; `note` goes on its stage. Raises
+        `ProviderError`, or `BudgetExceeded` before the call when its worst case is over what is left.
         """
+        limit = self.clock.left(within)
+        if limit == 0:
+            raise self._out_of_time()
         call = self._call(model, messages, sampling, sample)
-        pending = Pending(call, kind, self.now_ms(), parents, self._reserve(call))
+        pending = Pending(call, kind, self.clock.ms(), parents, self._reserve(call))
         await self._emit(StageStarted(kind, model.id))
         try:
-            completion = await self._complete(call, stream=final and self.request.stream)
+            completion = await self._complete(call, stream=final and self.request.stream, limit=limit)
+        except TimeoutError:
+            self._keep(pending.failed(len(self.stages), self.clock.ms(), "cancelled", "deadline"), pending)
+            await self.tell()
+            raise self._out_of_time() from None
         except ProviderError as error:
-            stage = self._keep(pending.failed(len(self.stages), self.now_ms(), "failed", error.kind), pending)
+            stage = self._keep(pending.failed(len(self.stages), self.clock.ms(), "failed", error.kind), pending)
             await self.tell()
             raise
         except asyncio.CancelledError:
-            self._keep(pending.failed(len(self.stages), self.now_ms(), "cancelled", "cancelled"), pending)
+            self._keep(pending.failed(len(self.stages), self.clock.ms(), "cancelled", "cancelled"), pending)
             raise
-        stage = self._keep(pending.succeeded(len(self.stages), self.now_ms(), completion), pending)
+        stage = pending.succeeded(len(self.stages), self.clock.ms(), completion)
+        stage = self._keep(stage if note is None else replace(stage, note=note), pending)
+        candidate = Candidate(stage.i, model, completion)
+        if kind in ANSWERS:
+            self.answers.append(candidate)
         await self.tell()
-        return Candidate(stage.i, model, completion)
+        return candidate
 
     def all_failed(self) -> AllModelsFailed:
         """The error of a run in which every call failed."""
@@ -147,7 +161,7 @@ class Run:
 
     def note(self, kind: StageKind, parents: tuple[int, ...], note: str) -> int:
         """Record a step that made no call (a vote, say) and return its number."""
-        now = self.now_ms()
+        now = self.clock.ms()
         self.stages.append(Stage(len(self.stages), kind, "ok", now, now, parents, note=note))
         return self.stages[-1].i
 
@@ -157,10 +171,20 @@ class Run:
             self._told += 1
             await self._emit(StageFinished(self.stages[self._told - 1]))
 
-    async def _complete(self, call: ModelCall, *, stream: bool) -> Completion:
+    def _out_of_time(self) -> ProviderError:
+        self.degrade("deadline")
+        return ProviderError("timeout", "The call had no more time within deadline_s.")
+
+    async def _complete(self, call: ModelCall, *, stream: bool, limit: float | None) -> Completion:
+        """The provider's answer, shown as it comes where streamed; raises `TimeoutError` after `limit` seconds."""
         provider = self._providers[call.model.provider]
-        if not stream:
-            return await provider.complete(call)
+        answered = self._shown(provider, call) if stream else provider.complete(call)
+        if limit is None:
+            return await answered
+        async with asyncio.timeout(limit):
+            return await answered
+
+    async def _shown(self, provider: Provider, call: ModelCall) -> Completion:
         async with aclosing(provider.stream(call)) as pieces:
             async for piece in pieces:
                 if not isinstance(piece, TextDelta):

@@ -9,7 +9,7 @@ from math import comb
 from typing import TYPE_CHECKING
 
 from prysm.core.run import Verdict
-from prysm.scoring import score_votes
+from prysm.scoring import Compared, score_votes
 from prysm.strategies.fan_out import fan_out, quorum_of
 from prysm.strategies.prompts import with_answer_hint
 from prysm.strategies.proposals import vote
@@ -30,16 +30,16 @@ class SelfConsistency:
 
     async def run(self, run: Run) -> Verdict:
         """Sample until the vote is settled or the samples are spent; raises when every sample failed."""
-        drawn, asked = [], 0
+        drawn, asked, compared = [], 0, Compared()
         while asked < run.plan.samples:
             wave = min(FIRST_WAVE if asked == 0 else NEXT_WAVES, run.plan.samples - asked)
             drawn += await self._wave(run, asked, wave)
             asked += wave
-            if drawn and is_settled(*top_two(score_votes(drawn, run.plan.profile, run.question))):
+            if drawn and _settles(run, drawn, compared):
                 break
         if not drawn:
             raise run.all_failed()
-        return self._vote(run, drawn, asked)
+        return self._vote(run, drawn, asked, compared)
 
     async def _wave(self, run: Run, first: int, n: int) -> list[Candidate]:
         model, messages = run.plan.models[0], with_answer_hint(run.request.messages, run.plan.profile.task)
@@ -49,13 +49,17 @@ class SelfConsistency:
         ]
         return await fan_out(calls, quorum_of(n))
 
-    def _vote(self, run: Run, drawn: list[Candidate], asked: int) -> Verdict:
+    def _vote(self, run: Run, drawn: list[Candidate], asked: int, compared: Compared) -> Verdict:
         if len(drawn) < asked:
             run.degrade(f"partial:{len(drawn)} of {asked} samples")
-        ballot = vote(run, drawn)
+        ballot = vote(run, drawn, compared=compared)
         leader, second = top_two(ballot)
         run.note("vote", tuple(c.stage for c in drawn), f"{leader} of {len(drawn)} agree, next {second}")
         return Verdict(ballot.winner, ballot.score)
+
+
+def _settles(run: Run, drawn: list[Candidate], compared: Compared) -> bool:
+    return is_settled(*top_two(score_votes(drawn, run.plan.profile, run.question, compared=compared)))
 
 
 def top_two(ballot: Ballot) -> tuple[int, int]:

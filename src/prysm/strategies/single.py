@@ -50,10 +50,13 @@ class Single:
         """
         floor = run.plan.policy.max_latency_ms
         try:
-            if floor is None or last or run.request.stream:
+            if last or run.request.stream:
                 return await run.ask("answer", model, final=True)
+            within = run.clock.share(phases_after=1)
+            if floor is None:
+                return await run.ask("answer", model, within=within)
             async with asyncio.timeout(floor / 1000):
-                return await run.ask("answer", model)
+                return await run.ask("answer", model, within=within)
         except TimeoutError:
             run.degrade("below_floor")
         except (ProviderError, BudgetExceeded):

@@ -1,0 +1,135 @@
+"""Under a deadline: every phase has its share, and what is in hand at the end is the answer."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from tests.scripted_models import OPEN, SUM, Watched, World, ask, by_kind, kind_of, model, profile, says
+
+from prysm.errors import ProviderError
+from prysm.providers.sandbox import SandboxProfile
+from prysm.strategies.clock import HANDED_OUT
+from prysm.strategies.in_hand import best_in_hand
+
+if TYPE_CHECKING:
+    from prysm.core.run import Verdict
+    from prysm.strategies import Run
+
+HANGS = SandboxProfile(hangs=True)
+RIGHT = says("Final answer: 391")
+BUSY = 0.4
+"""Seconds that a busy machine may add; a call that hangs would take a minute."""
+
+
+def slow_provider(world: World) -> World:
+    """Its provider would let a call hang far longer than any test."""
+    world.provider = Watched(world.profiles, timeout_s=60)
+    return world
+
+
+async def timed(world: World, deadline_s: float, prompt: str = SUM, **more: Any) -> tuple[Verdict, Run, float]:
+    run = world.prepare(ask(prompt, deadline_s=deadline_s, **more), profile("math" if prompt == SUM else "chat"))
+    began = time.perf_counter()
+    verdict = await world.carry_out(run)
+    assert world.provider.open == 0
+    return verdict, run, time.perf_counter() - began
+
+
+@pytest.mark.parametrize("strategy", ["ensemble_moa", "blender", "debate"])
+async def test_a_pair_of_which_one_hangs_goes_on_with_the_other_when_its_share_is_over(strategy: str) -> None:
+    world = slow_provider(World({"a": RIGHT, "b": HANGS}))
+    verdict, run, took = await timed(world, 1, strategy=strategy, models=("a", "b"))
+    assert verdict.candidate.model.id == "a"
+    assert took < 0.57 + BUSY
+    assert {"deadline", "partial:1 of 2 proposals"} <= set(run.degraded)
+    assert verdict.score.agreement is None  # one answer agrees with nobody
+
+
+@pytest.mark.parametrize("strategy", ["cascade", "ensemble_moa", "blender", "debate"])
+async def test_no_strategy_is_late_when_everyone_hangs_but_one(strategy: str) -> None:
+    world = slow_provider(World({"a": RIGHT, "b": HANGS, "c": HANGS}))
+    verdict, run, took = await timed(world, 0.8, strategy=strategy, models=("a", "b", "c"))
+    assert (verdict.candidate.model.id, took < 0.8 + BUSY) == ("a", True)
+    assert "deadline" in run.degraded
+
+
+async def test_what_was_said_before_an_aggregator_that_hangs_is_the_answer() -> None:
+    world = slow_provider(World({"a": says("Salty."), "b": says("It is deep and wide."), "c": HANGS}))
+    verdict, run, took = await timed(world, 0.6, OPEN, strategy="ensemble_moa", models=("a", "b"), aggregator="c")
+    assert verdict.candidate.model.id in {"a", "b"}
+    assert took < 0.6 + BUSY
+    assert run.degraded == ["deadline", "aggregator_failed"]
+    assert (run.stages[-1].status, run.stages[-1].error) == ("cancelled", "deadline")
+
+
+async def test_a_revision_that_hangs_leaves_both_first_answers_to_vote() -> None:
+    answers = {"a": "Final answer: 391", "b": "Final answer: 401"}
+    world = World.told(by_kind(dict(answers), revise=HANGS), models=[model("a", 0.9), model("b", 0.8)])
+    verdict, run, took = await timed(world, 0.25, strategy="debate", models=("a", "b"))
+    assert (verdict.candidate.text, took < 0.25 + BUSY) == ("Final answer: 391", True)
+    assert {"deadline", "revision_failed"} <= set(run.degraded)
+
+
+async def test_a_synthesis_that_hangs_leaves_the_parts_side_by_side() -> None:
+    plan = {"subtasks": [{"task": "How deep is the sea?"}, {"task": "How salty is it?"}]}
+    world = World.told(
+        by_kind({}, plan=orjson.dumps(plan).decode(), synthesis=HANGS, answer="Very."),
+        models=[model("a"), model("b")],
+    )
+    verdict, run, took = await timed(world, 0.28, OPEN, strategy="decompose_and_route")
+    assert verdict.candidate.text.count("Very.") == 2
+    assert (took < 0.28 + BUSY, "deadline" in run.degraded) == (True, True)
+
+
+async def test_a_part_whose_model_hangs_leaves_time_for_a_stand_in() -> None:
+    world = World.told(
+        lambda call: HANGS if call.model.id == "a" else f"Very. {kind_of(call)}",
+        models=[model("a", 0.9), model("b")],
+    )
+    verdict, run, took = await timed(
+        world, 0.28, "1. How deep is the sea?\n2. How salty is water?", strategy="decompose_and_route"
+    )
+    assert verdict.candidate.text.count("Very.") == 2
+    assert (took < 0.28 + BUSY, "deadline" in run.degraded) == (True, True)
+
+
+async def test_a_model_that_hangs_leaves_time_for_its_fallback() -> None:
+    world = slow_provider(World({"a": HANGS, "b": RIGHT}))
+    verdict, run, took = await timed(world, 0.5, pinned="a", fallback=("b",))
+    assert (verdict.candidate.model.id, took < 0.5 + BUSY) == ("b", True)
+    assert run.degraded == ["deadline", "fallback"]
+
+
+async def test_a_phase_gets_sixty_percent_of_what_is_left_and_the_last_one_all_but_a_reserve() -> None:
+    run = World({"a": RIGHT}).prepare(ask(SUM, deadline_s=2))
+    left = 2 * (1 - HANDED_OUT)
+    shares = [run.clock.share(after) for after in (0, 1, 2)]
+    assert shares == pytest.approx([left, 0.6 * left, 0.375 * left], rel=0.02)
+    assert World({"a": RIGHT}).prepare(ask(SUM)).clock.share(1) is None
+
+
+async def test_a_call_that_has_no_time_left_is_not_made() -> None:
+    world = World({"a": RIGHT})
+    run = world.prepare(ask(SUM, deadline_s=1e-9))
+    with pytest.raises(ProviderError):
+        await run.ask("answer", run.plan.models[0])
+    assert (world.provider.calls, run.stages, run.clock.late) == ([], [], True)
+
+
+async def test_of_what_is_in_hand_the_vote_decides_and_what_cannot_be_used_does_not_count() -> None:
+    answers = {"a": says("Final answer: 391"), "b": says("Final answer: 391"), "c": SandboxProfile(refuses=True)}
+    world = World(answers)
+    run = world.prepare(ask(SUM, strategy="ensemble_moa", models=("a", "b", "c")))
+    assert best_in_hand(run) is None
+    for one in (run.plan.models[2], run.plan.models[0]):
+        await run.ask("propose", one)
+    alone = best_in_hand(run)
+    assert alone
+    assert (alone.candidate.model.id, alone.score.agreement) == ("a", None)
+    await run.ask("propose", run.plan.models[1])
+    both = best_in_hand(run)
+    assert both
+    assert (both.score.agreement, run.degraded) == (1, ["deadline"])
