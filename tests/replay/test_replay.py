@@ -7,12 +7,12 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.replay.conftest import POOL, row
+from tests.replay.conftest import POOL, answer, row
 from typer.testing import CliRunner
 
 from prysm.cli import app
 from prysm.core.plan import Policy
-from prysm.errors import InvalidRequest
+from prysm.errors import InvalidRequest, NotFound
 from prysm.replay import Settings, Trial, read, read_prices, replay
 from prysm.replay.pool import catalog, family, tier
 
@@ -59,6 +59,48 @@ def test_samples_of_one_model_are_served_in_order(record: Callable[..., Path], p
     one["answers"] += [answer | {"text": "Final answer: 4", "correct": True} for answer in one["answers"][:2]] * 2
     found = report(record(one), prices, "self_consistency", samples=3)
     assert found["strategies"]["self_consistency"]["accuracy"] == 1.0
+
+
+def test_a_panel_is_named_as_a_request_names_it(record: Callable[..., Path], prices: Path) -> None:
+    data = record(row(0, AGREE), row(1, AGREE), row(2, ("4", "3", "4")))
+    found = report(data, prices, "debate", models=POOL[:2])
+    figures = found["strategies"]["debate"]
+    assert (figures["rows"], figures["calls_per_row"], figures["not_replayable"]) == (2, 2.0, 1)
+    assert found["models"] == list(POOL[:2])
+
+
+def test_rows_a_strategy_cannot_be_replayed_on_say_how_the_rules_fare_there(
+    record: Callable[..., Path], prices: Path
+) -> None:
+    data = record(row(0, AGREE), row(1, ("3", "3", "4")), row(2, ("5", "3", "4")))
+    rest = report(data, prices, "debate", models=POOL[:2])["strategies"]["debate"]["on_the_rest"]
+    assert (rest["rows"], rest["strongest"], rest["agree2"], rest["oracle"], rest["vote"]) == (1, 1, 1, 1, 0)
+    assert report(data, prices, "single")["strategies"]["single"]["on_the_rest"] is None
+
+
+def test_a_model_that_is_named_must_be_in_the_pool(record: Callable[..., Path], prices: Path) -> None:
+    with pytest.raises(NotFound, match="elsewhere"):
+        report(record(row(0, AGREE)), prices, "debate", models=("elsewhere",))
+
+
+def test_early_stopping_is_held_against_a_fixed_number_of_samples(
+    record: Callable[..., Path], prices: Path
+) -> None:
+    one = row(0, ("3", "3", "4"))
+    first, right = one["answers"][0], answer(POOL[0], "4", correct=True)
+    one["answers"] += [right, right, first, right]
+    votes = report(record(one, one), prices, "single")["baselines"]["votes"]
+    assert votes[POOL[2]] == {}
+    assert votes[POOL[0]].keys() == {"5"}
+    assert (votes[POOL[0]]["5"]["accuracy"], votes[POOL[0]]["5"]["calls_per_row"]) == (1.0, 5)
+
+
+def test_a_report_says_how_much_of_the_confidence_is_uncalibrated(
+    record: Callable[..., Path], prices: Path
+) -> None:
+    unseen = row(0, AGREE, prompt="Write a short poem about the sea.")
+    figures = report(record(unseen), prices, "single")["strategies"]["single"]
+    assert figures["uncalibrated"] == 1.0
 
 
 def test_the_code_under_test_never_sees_what_is_right(record: Callable[..., Path], prices: Path) -> None:

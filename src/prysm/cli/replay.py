@@ -39,6 +39,9 @@ def replay(  # noqa: PLR0913  # one argument an option
             "--strategy", "-s", show_default="all, and the policy's own choice", help="Replay only this one."
         ),
     ] = None,
+    models: Annotated[
+        str, typer.Option("--models", metavar="M1,…", help="Name them as a request would: they alone answer.")
+    ] = "",
     k: Annotated[int | None, typer.Option("--k", min=1, max=8, help="How many models, 1–8.")] = None,
     samples: Annotated[int | None, typer.Option("--samples", min=2, max=40, help="How many samples, 2–40.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the resampling and of every shuffle.")] = 0,
@@ -62,11 +65,11 @@ def replay(  # noqa: PLR0913  # one argument an option
     trial = Trial(
         data=data.name,
         rows=read(data),
-        pool=[name.strip() for name in pool.split(",") if name.strip()],
+        pool=_listed(pool),
         prices=read_prices(prices),
         policies=load_config(Environment.from_environment(os.environ), os.environ).policies,
         strategies=(strategy,) if strategy else (),
-        settings=Settings(policy, k, samples, seed),
+        settings=Settings(policy, k, samples, seed, _listed(models)),
         gate=gate.from_file(fitted_gate) if fitted_gate else None,
     )
     with Progress(*_COLUMNS, console=show.console(), transient=True) as progress:
@@ -84,6 +87,10 @@ TABLE_WIDTH = 140
 _COLUMNS = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
+def _listed(names: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in names.split(",") if name.strip())
+
+
 def _write(path: Path, found: Mapping[str, Any]) -> None:
     try:
         path.write_text(jsonlib.dumps(found, indent=1) + "\n", "utf-8")
@@ -99,6 +106,7 @@ def _show(found: Mapping[str, Any]) -> None:
     table.add_column("")
     for heading in (
         "rows",
+        "unplayed",
         "accuracy",
         "95 %",
         "cost",
@@ -106,6 +114,7 @@ def _show(found: Mapping[str, Any]) -> None:
         "escalated",
         "confidence",
         "AUROC",
+        "agreement",
         "ECE",
         "agree2",
     ):
@@ -115,12 +124,18 @@ def _show(found: Mapping[str, Any]) -> None:
     for name, figures in _baselines(found["baselines"]).items():
         table.add_row(name, *_cells(figures), style="dim")
     out.print(table)
-    out.print("cost: of the strongest model alone on the same rows. agree2: accuracy against that rule, 95 %.")
+    out.print(
+        "unplayed: rows that need a call nobody recorded. cost: of the strongest model alone on the same rows.\n"
+        "AUROC: of the confidence, then of the agreement. agree2: accuracy against that rule, 95 %."
+    )
 
 
 def _baselines(found: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    rules = {name: found[name] for name in ("agree2", "majority3", "oracle") if found[name]}
-    return {**found["each_model"], **rules}
+    rules = {name: found[name] for name in ("agree2", "majority3", "vote", "oracle") if found[name]}
+    votes = {
+        f"{model}, vote of {n}": figures for model, own in found["votes"].items() for n, figures in own.items()
+    }
+    return {**found["each_model"], **votes, **rules}
 
 
 def _cells(figures: Mapping[str, Any]) -> list[str]:
@@ -128,6 +143,7 @@ def _cells(figures: Mapping[str, Any]) -> list[str]:
     calls = figures.get("calls_per_row")
     return [
         str(figures["rows"]),
+        str(figures.get("not_replayable", "")),
         _percent(figures["accuracy"]),
         _interval(figures["accuracy_ci95"]),
         _percent(figures["cost_ratio_to_strongest"]),
@@ -135,6 +151,7 @@ def _cells(figures: Mapping[str, Any]) -> list[str]:
         _percent(figures.get("escalation_rate")),
         _percent(figures.get("mean_confidence")),
         _percent(figures.get("auroc_confidence")),
+        _percent(figures.get("auroc_agreement")),
         _percent(figures.get("ece")),
         _interval(against, "+"),
     ]

@@ -60,11 +60,13 @@ def replay(trial: Trial, done: Callable[[], None] = lambda: None) -> dict[str, A
     planner = Planner(models, trial.policies, {})
     fresh: Mapping[StrategyName, Strategy] = {**STRATEGIES, "cascade": Cascade(trial.gate)}  # it keeps a record
     played = asyncio.run(play_all(rows, planner, names, trial.settings, done=done, strategies=fresh))
-    figures = Figures(reference(rows, models.models), Bootstrap(trial.settings.seed))
+    named = [models.get(name) for name in trial.settings.models]
+    figures = Figures(reference(rows, models.models, named), Bootstrap(trial.settings.seed))
     return {
         "data": trial.data,
         "rows": len(rows),
         "pool": list(trial.pool),
+        "models": list(trial.settings.models),
         "policy": trial.settings.policy,
         "seed": trial.settings.seed,
         "strategies": strategy_figures(played, figures),

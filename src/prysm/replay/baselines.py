@@ -1,4 +1,4 @@
-"""What the strategies are held against: each model alone, two fixed rules of agreement, and the limit.
+"""What the strategies are held against: each model alone, votes, two fixed rules of agreement, and the limit.
 
 The rules take equality from the scoring, as the strategies do, so that a comparison is about the rule alone.
 """
@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from prysm.classify import classify
+from prysm.core.chat import Completion
+from prysm.core.run import Candidate
+from prysm.registry.cost import total
 from prysm.replay.play import Played
-from prysm.scoring import answers, same
+from prysm.scoring import answers, same, score_votes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +46,25 @@ def majority3(row: Row, pool: Sequence[Model]) -> Played:
     return _played(row, [*cheap, strong], correct=_first(row, strong).correct, escalated=True)
 
 
+def vote(row: Row, panel: Sequence[Model]) -> Played:
+    """Ask the whole panel, a model named twice for its next sample: the answer of the largest cluster."""
+    at = [panel[:i].count(model) for i, model in enumerate(panel)]
+    said = [row.answers[model.id][sample] for model, sample in zip(panel, at, strict=True)]
+    candidates = [
+        Candidate(i, model, Completion(one.text, "stop", one.usage))
+        for i, (model, one) in enumerate(zip(panel, said, strict=True))
+    ]
+    ballot = score_votes(candidates, classify(row.messages), row.prompt)
+    return Played(
+        correct=said[ballot.winner.stage].correct,
+        cost_nano=total(model.price.cost(one.usage) for model, one in zip(panel, said, strict=True)),
+        calls=len(panel),
+        escalated=False,
+        confidence=ballot.score.confidence,
+        agreement=ballot.score.agreement,
+    )
+
+
 def oracle(row: Row, pool: Sequence[Model]) -> Played:
     """The cheapest model that is right, known by magic; where none is, the cheapest."""
     singles = sorted((alone(row, model) for model in pool), key=lambda played: played.cost_nano or 0)
@@ -58,11 +81,9 @@ def _same(row: Row, one: Model, two: Model) -> bool:
 
 
 def _played(row: Row, asked: Sequence[Model], *, correct: bool, escalated: bool = False) -> Played:
-    costs = [model.price.cost(_first(row, model).usage) for model in asked]
-    known = [cost for cost in costs if cost is not None]
     return Played(
         correct=correct,
-        cost_nano=sum(known) if len(known) == len(costs) else None,
+        cost_nano=total(model.price.cost(_first(row, model).usage) for model in asked),
         calls=len(asked),
         escalated=escalated,
         confidence=None,

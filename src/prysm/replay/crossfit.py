@@ -1,8 +1,9 @@
 """Figures of the fitted cascade on rows that the fit has not seen.
 
-`python -m prysm.replay.crossfit --set FILE=M1,…,MN … --prices FILE [--folds 2] [--seed 0] [--leave-out]` – fits the
-gate on all but one fold of every set, replays that fold, and reports each set as a whole. With `--leave-out` each
-set is replayed under a gate that was fitted on the other sets alone.
+`python -m prysm.replay.crossfit --set FILE=M1,…,MN … --prices FILE [--folds 2] [--seed 0 1 …] [--leave-out]` – fits
+the gate on all but one fold of every set, replays that fold, and reports each set as a whole. With `--leave-out`
+each set is replayed under a gate that was fitted on the other sets alone. A seed deals the folds and draws the pools
+of the fit; several are reported one by one, and then together.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import json
 import random
 import sys
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from statistics import fmean
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +27,7 @@ from prysm.replay.fit_gate import Set, fit, look
 from prysm.replay.play import Settings, play_all
 from prysm.replay.pool import catalog, read_prices
 from prysm.replay.recording import read
-from prysm.replay.report import Figures, reference
+from prysm.replay.report import DIGITS, Figures, reference
 from prysm.replay.statistics import Bootstrap
 from prysm.strategies import STRATEGIES
 from prysm.strategies.cascade import Cascade
@@ -102,27 +105,49 @@ def play(
 POLICIES: Mapping[str, Policy] = {name: Policy(name, bar, 2) for name, bar in BARS.items()}
 
 
+def replayed(
+    sets: Sequence[Recorded], prices: Prices, given: argparse.Namespace, seed: int
+) -> list[dict[str, Any]]:
+    """Fit and replay under one seed: the figures of each set."""
+    outcomes: list[dict[int, Played | None]] = [{} for _ in sets]
+    plan = left_out(sets, seed) if given.leave_out else crossfitted(sets, given.folds, seed)
+    for at, held, stored in plan:
+        outcomes[at] |= play(sets[at], held, stored, prices, Settings(given.policy, seed=seed))
+    reports = []
+    for one, found in zip(sets, outcomes, strict=True):
+        figures = Figures(reference(one.rows, catalog(one.pool, prices).models), Bootstrap(seed))
+        report = figures.strategy([found[i] for i in range(len(one.rows))])
+        reports.append({"data": one.name, "seed": seed, **report})
+    return reports
+
+
+def over_seeds(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The mean, the least and the most of the main figures of one set: what a seed decides and what it does not."""
+    figures = {
+        "accuracy_diff": [one["vs_strongest"]["accuracy_diff"] for one in reports],
+        "cost_ratio": [one["vs_strongest"]["cost_ratio"] for one in reports],
+        "accuracy_diff_to_agree2": [one["vs_agree2"]["accuracy_diff"] for one in reports],
+    }
+    spread = {name: [round(fmean(own), DIGITS), min(own), max(own)] for name, own in figures.items()}
+    return {"data": reports[0]["data"], "seeds": [one["seed"] for one in reports], **spread}
+
+
 def main() -> None:
-    """Fit, replay, report one JSON object a set."""
+    """Fit, replay, report one JSON object a set and seed; with several seeds one more a set."""
     parser = argparse.ArgumentParser(description="Figures of the fitted cascade on rows the fit has not seen.")
     parser.add_argument("--set", action="append", required=True, metavar="FILE=M1,…,MN", dest="sets")
     parser.add_argument("--prices", type=Path, required=True)
     parser.add_argument("--policy", default="balanced")
     parser.add_argument("--folds", type=int, default=2)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, nargs="+", default=[0], dest="seeds")
     parser.add_argument("--leave-out", action="store_true")
     given = parser.parse_args()
     prices = read_prices(given.prices)
     sets = [open_set(path, pool) for path, _, pool in (one.partition("=") for one in given.sets)]
-    outcomes: list[dict[int, Played | None]] = [{} for _ in sets]
-    plan = left_out(sets, given.seed) if given.leave_out else crossfitted(sets, given.folds, given.seed)
-    for at, held, stored in plan:
-        outcomes[at] |= play(sets[at], held, stored, prices, Settings(given.policy, seed=given.seed))
-    for one, found in zip(sets, outcomes, strict=True):
-        pool = catalog(one.pool, prices).models
-        figures = Figures(reference(one.rows, pool), Bootstrap(given.seed))
-        report = figures.strategy([found[i] for i in range(len(one.rows))])
-        sys.stdout.write(json.dumps({"data": one.name, **report}) + "\n")
+    reports = [replayed(sets, prices, given, seed) for seed in given.seeds]
+    summary = [over_seeds(own) for own in zip(*reports, strict=True)] if len(reports) > 1 else []
+    for report in [*chain.from_iterable(reports), *summary]:
+        sys.stdout.write(json.dumps(report) + "\n")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from prysm.core.plan import ChatRequest
 from prysm.errors import PrysmError
 from prysm.registry.cost import total
 from prysm.replay.recording import PROVIDER, NotRecordedError, Recording
+from prysm.scoring.confidence import UNCALIBRATED
 from prysm.strategies import STRATEGIES, Run
 
 if TYPE_CHECKING:
@@ -31,17 +32,24 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the caller of a replay chose; `None` leaves it to the planner."""
+    """What the caller of a replay chose; `None` and no `models` leave it to the planner.
+
+    `models` are named as a request names them: they alone answer, in this order.
+    """
 
     policy: str = "balanced"
     k: int | None = None
     samples: int | None = None
     seed: int = 0
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """A row answered. `cost_nano` is None when a price or a count is unknown."""
+    """A row answered. `cost_nano` is None when a price or a count is unknown.
+
+    `uncalibrated`: the confidence said of itself that no outcomes of this kind stand behind it.
+    """
 
     correct: bool
     cost_nano: int | None
@@ -49,6 +57,7 @@ class Played:
     escalated: bool
     confidence: float | None
     agreement: float | None
+    uncalibrated: bool = False
 
 
 async def play_all(
@@ -79,6 +88,7 @@ def _request(row: Row, name: str, settings: Settings) -> ChatRequest:
         messages=row.messages,
         sampling=Sampling(seed=settings.seed),
         policy=settings.policy,
+        models=settings.models,
         strategy=next((strategy for strategy in STRATEGIES if strategy == name), None),
         k=settings.k,
         samples=settings.samples,
@@ -94,7 +104,8 @@ async def _play(
 ) -> Played | None:
     plan = planner.plan(request, profile)
     entropy = sha256(f"{request.sampling.seed}:{row.id}".encode()).digest()[:8]
-    run = Run(request, plan, {PROVIDER: Recording(row)}, ignore, entropy)
+    unseeded = replace(request, sampling=Sampling())  # seeded, a cascade goes by no record
+    run = Run(unseeded, plan, {PROVIDER: Recording(row)}, ignore, entropy)
     try:
         verdict = await strategies[plan.strategy].run(run)
     except (NotRecordedError, PrysmError):
@@ -113,4 +124,5 @@ def _graded(row: Row, run: Run, verdict: Verdict) -> Played:
         escalated=any(stage.kind == "escalate" for stage in called),
         confidence=verdict.score.confidence,
         agreement=verdict.score.agreement,
+        uncalibrated=UNCALIBRATED in verdict.score.method,
     )

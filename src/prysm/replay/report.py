@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from prysm.core.model import NANO_PER_USD
@@ -18,16 +19,18 @@ if TYPE_CHECKING:
     from prysm.replay.statistics import Bootstrap
 
 DIGITS, COST_DIGITS = 4, 6
+FIXED_SAMPLES = (5, 10, 40)
+"""Votes of so many samples are what self_consistency is held against."""
 
 Outcomes: TypeAlias = "Sequence[Played | None]"
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What everything is held against, row by row: the strongest model alone, and agree2 where the pool has it."""
+    """What everything is held against, row by row: the strongest model alone, and the rules the pool is enough for."""
 
     strongest: Sequence[Played]
-    agree2: Sequence[Played] | None
+    rules: Mapping[str, Sequence[Played]]
 
 
 class Figures:
@@ -41,19 +44,22 @@ class Figures:
         """All that is known of a strategy, over the rows that could be replayed."""
         at = [i for i, played in enumerate(outcomes) if played is not None]
         played = [one for one in outcomes if one is not None]
-        trusted = [(one.confidence, one.correct) for one in played if one.confidence is not None]
-        agreeing = [(one.agreement, one.correct) for one in played if one.agreement is not None]
         return {
             **self.rule(played, at),
-            "calls_per_row": _mean([one.calls for one in played]),
+            **trust(played),
             "escalation_rate": _mean([one.escalated for one in played]),
-            "mean_confidence": _mean([confidence for confidence, _ in trusted]),
-            "auroc_confidence": _rounded(auroc([c for c, _ in trusted], [ok for _, ok in trusted])),
-            "auroc_agreement": _rounded(auroc([a for a, _ in agreeing], [ok for _, ok in agreeing])),
-            "ece": _rounded(ece([c for c, _ in trusted], [ok for _, ok in trusted])),
             "not_replayable": len(outcomes) - len(played),
-            "vs_agree2": self._against(played, at, self._reference.agree2),
+            "on_the_rest": self._elsewhere([i for i, one in enumerate(outcomes) if one is None]),
+            "vs_agree2": self._against(played, at, self._reference.rules.get("agree2")),
             "vs_strongest": self._against(played, at, self._reference.strongest),
+        }
+
+    def rules(self) -> dict[str, dict[str, Any]]:
+        """The figures of every rule of the reference, over all rows."""
+        played = self._reference.rules.items()
+        return {
+            name: {**self.rule(one), "escalation_rate": _mean([row.escalated for row in one])}
+            for name, one in played
         }
 
     def rule(self, played: Sequence[Played], at: Sequence[int] | None = None) -> dict[str, Any]:
@@ -68,6 +74,13 @@ class Figures:
             "cost_usd": _usd(played),
             "cost_ratio_to_strongest": _ratio(played, alone),
         }
+
+    def _elsewhere(self, at: Sequence[int]) -> dict[str, Any] | None:
+        """How the strongest model and the rules fare on the rows a strategy could not be replayed on."""
+        if not at:
+            return None
+        known = {"strongest": self._reference.strongest, **self._reference.rules}
+        return {"rows": len(at)} | {name: _mean([one[i].correct for i in at]) for name, one in known.items()}
 
     def _against(
         self, played: Sequence[Played], at: Sequence[int], other: Sequence[Played] | None
@@ -87,32 +100,59 @@ class Figures:
         }
 
 
-def reference(rows: Sequence[Row], pool: Sequence[Model]) -> Reference:
-    """Play the two references."""
-    paired = len(pool) >= baselines.AGREE2_POOL
-    return Reference(
-        strongest=[baselines.alone(row, pool[-1]) for row in rows],
-        agree2=[baselines.agree2(row, pool) for row in rows] if paired else None,
-    )
+RULES: Mapping[str, tuple[Callable[[Row, Sequence[Model]], Played], int]] = MappingProxyType(
+    {
+        "agree2": (baselines.agree2, baselines.AGREE2_POOL),
+        "majority3": (baselines.majority3, baselines.MAJORITY3_POOL),
+        "oracle": (baselines.oracle, 1),
+    }
+)
+"""The rules over a whole pool, and how many models each needs."""
+
+
+def reference(rows: Sequence[Row], pool: Sequence[Model], named: Sequence[Model] = ()) -> Reference:
+    """Play the references; `vote` is that of the `named` models, of the whole pool when none is named."""
+    rules = {name: [play(row, pool) for row in rows] for name, (play, least) in RULES.items() if len(pool) >= least}
+    panel = named or pool
+    if len(panel) > 1:
+        rules["vote"] = [baselines.vote(row, panel) for row in rows]
+    return Reference([baselines.alone(row, pool[-1]) for row in rows], rules)
 
 
 def baseline_figures(rows: Sequence[Row], pool: Sequence[Model], figures: Figures) -> dict[str, Any]:
-    """The baselines; a rule the pool is too small for is None."""
+    """The baselines; a rule the pool is too small for is None.
 
-    def rule(play: Callable[[Row, Sequence[Model]], Played], least: int = 1) -> dict[str, Any] | None:
-        if len(pool) < least:
-            return None
-        played = [play(row, pool) for row in rows]
-        return {**figures.rule(played), "escalation_rate": _mean([one.escalated for one in played])}
-
+    `votes` are those of a model's first 5, 10 and 40 samples, as far as every row has them.
+    """
     each = {model.id: figures.rule([baselines.alone(row, model) for row in rows]) for model in pool}
     best = max(each, key=lambda name: each[name]["accuracy"] or 0)
     return {
         "best_single": {"model": best, **each[best]},
         "each_model": each,
-        "agree2": rule(baselines.agree2, baselines.AGREE2_POOL),
-        "majority3": rule(baselines.majority3, baselines.MAJORITY3_POOL),
-        "oracle": rule(baselines.oracle),
+        **dict.fromkeys((*RULES, "vote")),
+        **figures.rules(),
+        "votes": {model.id: _votes(rows, model, figures) for model in pool},
+    }
+
+
+def _votes(rows: Sequence[Row], model: Model, figures: Figures) -> dict[str, Any]:
+    """What a fixed number of samples decides, with no early stop."""
+    recorded = min(len(row.answers[model.id]) for row in rows)
+    voted = {n: [baselines.vote(row, [model] * n) for row in rows] for n in FIXED_SAMPLES if n <= recorded}
+    return {str(n): {**figures.rule(played), **trust(played)} for n, played in voted.items()}
+
+
+def trust(played: Sequence[Played]) -> dict[str, Any]:
+    """Calls, and how well confidence and agreement told the right answers from the wrong ones."""
+    trusted = [(one.confidence, one.correct) for one in played if one.confidence is not None]
+    agreeing = [(one.agreement, one.correct) for one in played if one.agreement is not None]
+    return {
+        "calls_per_row": _mean([one.calls for one in played]),
+        "mean_confidence": _mean([confidence for confidence, _ in trusted]),
+        "auroc_confidence": _rounded(auroc([c for c, _ in trusted], [ok for _, ok in trusted])),
+        "auroc_agreement": _rounded(auroc([a for a, _ in agreeing], [ok for _, ok in agreeing])),
+        "ece": _rounded(ece([c for c, _ in trusted], [ok for _, ok in trusted])),
+        "uncalibrated": _mean([one.uncalibrated for one in played]),
     }
 
 
