@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from prysm.core.chat import Completion, Message, ModelCall, Sampling
+from prysm.core.chat import Completion, Message, ModelCall, Sampling, TextDelta
 from prysm.core.model import Model
 from prysm.core.provider import ProviderSpec
 from prysm.providers.build import OVER_HTTP
@@ -111,7 +111,7 @@ def _anthropic() -> Format:
         kind="anthropic",
         answer={
             **message,
-            "content": [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Grüß Gott"}],
+            "content": [{"type": "text", "text": "Grüß Gott"}],
             "stop_reason": "end_turn",
             "stop_sequence": None,
             "usage": usage,
@@ -142,7 +142,7 @@ def _gemini() -> Format:
     }
 
     def response(texts: list[str], reason: str | None = None, **rest: Any) -> dict[str, Any]:
-        parts = [{"text": "hm", "thought": True}, *({"text": text} for text in texts)]
+        parts = [{"text": text} for text in texts]
         candidate = {"content": {"role": "model", "parts": parts}, "index": 0}
         return {"candidates": [candidate | ({"finishReason": reason} if reason else {})], **meta, **rest}
 
@@ -169,7 +169,7 @@ async def collect(provider: Adapter, call: ModelCall = CALL) -> tuple[list[str],
         items = [item async for item in stream]
     *deltas, last = items
     assert isinstance(last, Completion)
-    return [item.text for item in deltas], last
+    return [item.text for item in deltas if isinstance(item, TextDelta)], last
 
 
 def asking(*messages: Message, **sampling: Any) -> ModelCall:

@@ -57,6 +57,12 @@ def test_an_error_without_a_status_is_known_by_its_own_words(error: dict[str, An
     assert kind_of(error, None) == kind
 
 
+@pytest.mark.parametrize(("status", "base_url"), [(400, False), (422, False), (404, True), (302, True)])
+def test_a_refused_parameter_is_not_blamed_on_the_address(status: int, *, base_url: bool) -> None:
+    error = refusal("acme", status, {}, None)
+    assert (error.kind, "base_url" in error.message, "parameters" in error.message) == ("rejected", base_url, True)
+
+
 def test_a_refusal_never_repeats_the_provider() -> None:
     error = refusal("acme", 500, {"error": {"message": "SECRET", "code": "SECRET"}}, None)
     assert "SECRET" not in f"{error!r} {error} {vars(error)}"
@@ -69,7 +75,7 @@ def test_a_refusal_never_repeats_the_provider() -> None:
         ("0", 0.0),
         ("1.5", 1.5),
         ("-1", None),
-        ("1e9", None),
+        ("1e9", 3600.0),
         ("nan", None),
         ("soon", None),
         (None, None),

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,8 @@ from tests.providers.formats import (
 from prysm.core.chat import Message, Usage
 from prysm.errors import ProviderError
 from prysm.providers.failures import Unusable
-from prysm.providers.openai import OpenAIProvider, usage
+from prysm.providers.openai import OpenAIProvider
+from prysm.providers.openai_answer import usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -186,13 +186,13 @@ async def test_finish_reasons_are_mapped(form: Format, theirs: str, ours: str, r
 
 @pytest.mark.parametrize("reason", ["tool_calls", "tool_use", "UNEXPECTED_TOOL_CALL", "who knows", None, 7, []])
 @every_format
-async def test_a_finish_reason_that_is_no_finish_is_malformed(
+async def test_a_finish_reason_that_is_no_finish_is_no_answer(
     form: Format, reason: object, router: respx.Router
 ) -> None:
     router.post().respond(json=finishing(form, reason))
     with pytest.raises(ProviderError) as caught:
         await adapter(form, router).complete(CALL)
-    assert caught.value.kind == "malformed"
+    assert caught.value.kind == "no_answer"
 
 
 def test_models_with_new_names_get_them() -> None:
@@ -308,18 +308,3 @@ def test_no_json_makes_an_adapter_raise_anything_but_its_verdict(form: Format, d
     with suppress(Unusable):
         draft.add(data)
         draft.completion()
-
-
-async def test_calls_beyond_max_concurrency_wait_and_then_time_out() -> None:
-    gate = asyncio.Event()
-
-    async def answer(_: httpx.Request) -> httpx.Response:
-        await gate.wait()
-        return httpx.Response(200, json=OPENAI.answer)
-
-    provider = OPENAI.provider(URL, httpx.MockTransport(answer), max_concurrency=1, timeout_s=0.05)
-    first, second = await asyncio.gather(provider.complete(CALL), provider.complete(CALL), return_exceptions=True)
-    assert isinstance(first, ProviderError)
-    assert isinstance(second, ProviderError)
-    gate.set()
-    assert (await provider.complete(CALL)).text == "Grüß Gott"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,8 +22,8 @@ class Act(Enum):
     HANG = "say nothing until the client goes away"
 
 
-Step: TypeAlias = bytes | float | Act
-"""Bytes to send, seconds to wait, or an act."""
+Step: TypeAlias = bytes | float | Act | threading.Event
+"""Bytes to send, seconds to wait, an act, or what a test will set when it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,20 @@ class Upstream:
 
     url: str = ""
     steps: tuple[Step, ...] = ()
+    turns: list[tuple[Step, ...]] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
     connections: int = 0
+    poured: int = 0
     left: asyncio.Event = field(default_factory=asyncio.Event)
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def plays(self, *steps: Step) -> None:
         """Script the answer to every request from now on."""
-        self.steps = steps
+        self.steps, self.turns, self.poured = steps, [], 0
+
+    def plays_in_turn(self, *turns: tuple[Step, ...]) -> None:
+        """Script the answers to the next requests, one each."""
+        self.turns = list(turns)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of one connection until either side closes it."""
@@ -69,13 +76,16 @@ class Upstream:
         writer.close()
 
     async def _play(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        for step in self.steps:
+        for step in self.turns.pop(0) if self.turns else self.steps:
             match step:
                 case bytes():
                     writer.write(step)
                     await writer.drain()
+                    self.poured += len(step)
                 case float() | int():
                     await asyncio.sleep(step)
+                case threading.Event():
+                    await asyncio.to_thread(step.wait, 5)
                 case Act.CLOSE:
                     return False
                 case Act.RESET:

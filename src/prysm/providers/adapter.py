@@ -3,46 +3,106 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from prysm.core.chat import TextDelta
 from prysm.providers.failures import Unusable
 from prysm.providers.fields import mapping
+from prysm.providers.frame import Frame
 from prysm.providers.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+    from types import TracebackType
 
     import httpx
 
-    from prysm.core.chat import Completion, ModelCall
+    from prysm.core.chat import Completion, ModelCall, Piece
+    from prysm.core.embedding import Embed
     from prysm.core.provider import ProviderSpec
-    from prysm.providers.sse import SseEvent
+    from prysm.errors import FailureKind, ProviderError
+    from prysm.providers.embeddings import EmbeddingFormat
+
+MOST_FRAMES = 3
+"""Chunks of a stream that are looked at for what the others may have in common with them."""
 
 
-class Draft(Protocol):
-    """A streamed answer while it arrives."""
+class Draft(ABC):
+    """A streamed answer while it arrives. A wire format's `add` says what each chunk brings; the pieces gather here.
 
-    done: bool
+    Texts that come together are joined, so that one network read is one piece wherever possible.
+    """
 
-    def add(self, chunk: dict[str, Any]) -> str:
-        """Take one chunk; return the text it adds. Raise `Unusable`."""
-        ...
+    text_key: ClassVar[bytes] = b""
+    """Under which key chunks have their text, in a format where most differ in nothing else."""
 
+    def __init__(self) -> None:
+        self.done = False
+        self._frame: Frame | None = None
+        self._frames = MOST_FRAMES
+        self._alone: str | None = None
+        self._texts: list[str] = []
+        self._fresh: list[Piece] = []
+        self._unsent: list[str] = []
+
+    @abstractmethod
+    def add(self, chunk: dict[str, Any]) -> None:
+        """Take one chunk; raise `Unusable`."""
+
+    @abstractmethod
     def completion(self) -> Completion:
         """Close the draft; raise `Unusable` when the provider never said that it was finished."""
-        ...
+
+    @property
+    def text(self) -> str:
+        """All text so far."""
+        return "".join(self._texts)
+
+    def said(self, text: str) -> None:
+        """Add text of the answer."""
+        if text:
+            self._texts.append(text)
+            self._unsent.append(text)
+
+    def unlike(self, events: list[bytes]) -> Iterator[bytes]:
+        """Take the chunks that are like an earlier one but for their text; give the others to be added, in order."""
+        for event in events:
+            text = None if self._frame is None else self._frame.text(event)
+            if text is not None:
+                self.said(text)
+                continue
+            yield event
+            if self._alone and self._frames:
+                self._frames -= 1
+                self._frame = Frame.around(event, self.text_key, self._alone)
+
+    def brought(self, piece: Piece) -> None:
+        """Add what is not plain text; the text before it keeps its place."""
+        self._flush()
+        self._fresh.append(piece)
+
+    def take(self) -> list[Piece]:
+        """What came since the last time, in order."""
+        self._flush()
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def _flush(self) -> None:
+        if self._unsent:
+            self._fresh.append(TextDelta("".join(self._unsent)))
+            self._unsent.clear()
 
 
 class Adapter(ABC):
     """A `Provider` over HTTP. A wire format is a subclass: pure functions, no I/O."""
 
     draft: ClassVar[Callable[[], Draft]]
+    embeddings: ClassVar[EmbeddingFormat | None] = None
     end_of_stream: ClassVar[bytes | None] = None
 
     def __init__(self, spec: ProviderSpec, transport: httpx.AsyncBaseTransport) -> None:
         self._wire = Wire(spec, transport, self.headers(spec.api_key))
+        self._typed = _Typed(self._wire.fail)
 
     @property
     def id(self) -> str:
@@ -70,42 +130,68 @@ class Adapter(ABC):
         """Read an answer's body; raise `Unusable` when it is not a whole answer."""
 
     async def complete(self, call: ModelCall) -> Completion:
-        """Answer in one piece."""
-        with self._typed():
+        """Answer in one piece, by text or, where they are asked for, by vectors."""
+        if call.embed is not None:
+            return await self._embed(call, call.embed)
+        with self._typed:
             body = self.to_wire(call, stream=False)
         data = await self._wire.post_json(self.path(call, stream=False), body)
-        with self._typed():
+        with self._typed:
             return self.from_wire(mapping(data, "body"))
 
-    async def stream(self, call: ModelCall) -> AsyncGenerator[TextDelta | Completion, None]:
-        """Answer as it is written: one delta per network read, then the `Completion`."""
-        with self._typed():
+    async def _embed(self, call: ModelCall, embed: Embed) -> Completion:
+        form = self.embeddings
+        if form is None:
+            raise self._wire.fail("rejected", "makes no embeddings; choose another model")
+        with self._typed:
+            body = form.request(call, embed)
+        data = await self._wire.post_json(form.path(call), body)
+        with self._typed:
+            return form.answer(mapping(data, "body"), embed)
+
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Piece | Completion, None]:
+        """Answer as it is written: what each network read brought, then the `Completion`."""
+        with self._typed:
             body = self.to_wire(call, stream=True)
         draft = type(self).draft()
-        async with self._wire.post_sse(self.path(call, stream=True), body) as reads:
+        reads = await self._wire.post_sse(self.path(call, stream=True), body)
+        try:
             while not draft.done and (events := await reads.next()) is not None:
-                text = self._take(draft, events)
-                if text:
-                    yield TextDelta(text)
+                for piece in self._take(draft, events):
+                    yield piece
             if draft.done:
                 await reads.drain()
-        with self._typed():
+        finally:
+            await reads.aclose()
+        with self._typed:
             completion = draft.completion()
         yield completion
 
-    def _take(self, draft: Draft, events: list[SseEvent]) -> str:
-        pieces = []
-        with self._typed():
-            for event in events:
-                if event.data == self.end_of_stream:
-                    draft.done = True
-                    break
-                pieces.append(draft.add(mapping(self._wire.decode(event.data), "event")))
-        return "".join(pieces)
+    def _take(self, draft: Draft, events: list[bytes]) -> list[Piece]:
+        end = self.end_of_stream
+        if end is not None and end in events:
+            draft.done = True
+            events = events[: events.index(end)]
+        with self._typed:
+            for event in draft.unlike(events):
+                draft.add(mapping(self._wire.decode(event)[0], "event"))
+        return draft.take()
 
-    @contextmanager
-    def _typed(self) -> Iterator[None]:
-        try:
-            yield
-        except Unusable as verdict:
-            raise self._wire.fail(verdict.kind, verdict.why) from None
+
+class _Typed:
+    """Makes an `Unusable` inside its block an error that names the provider."""
+
+    __slots__ = ("_fail",)
+
+    def __init__(self, fail: Callable[[FailureKind, str], ProviderError]) -> None:
+        self._fail = fail
+
+    def __enter__(self) -> None:
+        """Begin to read, or write, the provider's format."""
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        """Raise the typed error instead."""
+        if isinstance(error, Unusable):
+            raise self._fail(error.kind, error.why) from None

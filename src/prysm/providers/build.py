@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from prysm.providers.anthropic import AnthropicProvider
 from prysm.providers.gemini import GeminiProvider
-from prysm.providers.openai import OpenAIProvider
+from prysm.providers.openai import GoogleCompatible, OpenAIProvider
 from prysm.providers.sandbox import SandboxProvider
 
 if TYPE_CHECKING:
@@ -24,9 +25,16 @@ OVER_HTTP: Mapping[WireFormat, type[Adapter]] = {
     "gemini": GeminiProvider,
 }
 
+OF_GOOGLE = re.compile(r"https?://([\w.-]+\.)?googleapis\.com(?=[:/]|$)", re.IGNORECASE)
+
 
 def build_provider(spec: ProviderSpec, transport: httpx.AsyncBaseTransport) -> Provider:
     """Make the provider that speaks `spec.kind`; raise `ConfigError` for a URL or key that cannot be used."""
     if spec.kind == "sandbox":
         return SandboxProvider(spec)
-    return OVER_HTTP[spec.kind](spec, transport)
+    return _format(spec)(spec, transport)
+
+
+def _format(spec: ProviderSpec) -> type[Adapter]:
+    of_google = spec.kind == "openai" and OF_GOOGLE.match(spec.base_url)
+    return GoogleCompatible if of_google else OVER_HTTP[spec.kind]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LONGEST_WAIT_S = 3600.0
 HTTP_STATUSES = range(400, 600)
 REDIRECT, SERVER_ERROR = 300, 500
+AS_WRITTEN = {400, 422}
 MESSAGE_LIMIT = 2_000
 
 BY_STATUS: Mapping[int, FailureKind] = {
@@ -81,6 +82,9 @@ WHAT_NEXT: Mapping[FailureKind, str] = {
 }
 
 
+REFUSED_AS_WRITTEN = "refused the request as written: check the model's name and the parameters"
+
+
 class Unusable(Exception):
     """A wire format's verdict on one call; its adapter makes a `ProviderError` of it, with the provider's name."""
 
@@ -94,7 +98,8 @@ def refusal(provider: str, status: int, body: object, retry_after_s: float | Non
     """Make the error of a status that is not 200. `body` is read for its codes and never kept."""
     kind = kind_of(error_in(body) or {}, status)
     wait = retry_after_s if kind in {"rate_limited", "unavailable"} else None
-    message = f"{provider} answered {status}: it {WHAT_NEXT[kind]}."
+    why = REFUSED_AS_WRITTEN if kind == "rejected" and status in AS_WRITTEN else WHAT_NEXT[kind]
+    message = f"{provider} answered {status}: it {why}."
     return ProviderError(kind, message, upstream_status=status, retry_after_s=wait)
 
 
@@ -149,14 +154,14 @@ def _by_status(status: int) -> FailureKind:
 
 
 def retry_after(value: str | None) -> float | None:
-    """Read `Retry-After` (RFC 9110, section 10.2.3) as seconds, 0 to 3600; anything else is as good as absent."""
+    """Read `Retry-After` (RFC 9110, section 10.2.3) as seconds, at most 3600; what is no wait is as good as absent."""
     if value is None:
         return None
     try:
         seconds = float(value)
     except ValueError:
         seconds = _until(value)
-    return seconds if 0 <= seconds <= LONGEST_WAIT_S else None
+    return min(seconds, LONGEST_WAIT_S) if seconds >= 0 else None
 
 
 def _until(date: str) -> float:

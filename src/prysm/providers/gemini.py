@@ -5,65 +5,90 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from prysm.core.chat import Completion, Usage
-from prysm.providers.adapter import Adapter
-from prysm.providers.failures import Unusable, check_error
-from prysm.providers.fields import count, label, mapping, optional, sequence, string
+from prysm.core.chat import TextDelta, ThinkingDelta, ToolCallDelta
+from prysm.core.content import Thinking, ToolCall
+from prysm.providers.adapter import Adapter, Draft
+from prysm.providers.failures import Unusable
+from prysm.providers.gemini_answer import assemble, candidate, check, pieces
+from prysm.providers.gemini_embeddings import GEMINI_EMBEDDINGS
+from prysm.providers.gemini_request import request
 from prysm.providers.logprobs import of_gemini, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from prysm.core.chat import FinishReason, Message, ModelCall, TokenLogprob
-
-FINISH: Mapping[str, FinishReason] = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "SAFETY": "content_filter",
-    "RECITATION": "content_filter",
-    "LANGUAGE": "content_filter",
-    "BLOCKLIST": "content_filter",
-    "PROHIBITED_CONTENT": "content_filter",
-    "SPII": "content_filter",
-}
+    from prysm.core.chat import Completion, ModelCall, TokenLogprob
 
 
-class GeminiDraft:
+class GeminiDraft(Draft):
     """A streamed answer: each chunk is a response, the last one has the finish reason, no `[DONE]` follows."""
 
     def __init__(self) -> None:
-        self.done = False
-        self._texts: list[str] = []
-        self._finish: FinishReason | None = None
+        super().__init__()
         self._last: dict[str, Any] = {}
+        self._reason: object = None
+        self._thoughts: list[str] = []
+        self._calls: list[ToolCall] = []
         self._logprobs: list[TokenLogprob | None] = []
 
-    def add(self, chunk: dict[str, Any]) -> str:
+    def add(self, chunk: dict[str, Any]) -> None:
         """Take one `GenerateContentResponse`."""
         check(chunk)
         self._last |= chunk
-        if not chunk.get("candidates"):
-            return ""
-        candidate = _candidate(chunk)
-        if candidate.get("finishReason") is not None:
-            self._finish = finish(candidate["finishReason"])
-        if "logprobsResult" in candidate:
-            self._logprobs += of_gemini(candidate)
-        text = said(candidate)
-        self._texts.append(text)
-        return text
+        if chunk.get("candidates"):
+            self._answer(candidate(chunk))
+
+    def _answer(self, answer: dict[str, Any]) -> None:
+        if answer.get("finishReason") is not None:
+            self._reason = answer["finishReason"]
+        for piece in pieces(answer, len(self._calls), self._last):
+            match piece:
+                case str():
+                    self.said(piece)
+                case Thinking():
+                    self._thoughts.append(piece.text)
+                    self.brought(ThinkingDelta(piece.text))
+                case ToolCall():
+                    self._call(piece)
+        if "logprobsResult" in answer:
+            self._rate(of_gemini(answer))
+
+    def _call(self, call: ToolCall) -> None:
+        index = len(self._calls)
+        self._calls.append(call)
+        self.brought(ToolCallDelta(index, call.arguments, call.id, call.name, signature=call.signature))
+
+    def _rate(self, told: list[TokenLogprob | None]) -> None:
+        """Send the chunk's text on with its log probabilities."""
+        self._logprobs += told
+        if known := whole(told):
+            text = "".join(self._unsent)
+            self._unsent.clear()
+            self.brought(TextDelta(text, logprobs=known))
 
     def completion(self) -> Completion:
         """Close the draft; a stream that ended before its finish reason was cut."""
-        if self._finish is None:
+        if self._reason is None:
             raise Unusable("truncated", "ended its stream before the answer was finished; try again")
-        return _completion(self._last, "".join(self._texts), self._finish, self._logprobs)
+        return self.answer()
+
+    def answer(self) -> Completion:
+        """Put together what came; raise `Unusable` when its finish reason is none."""
+        return assemble(
+            self._last,
+            self._reason,
+            text=self.text,
+            thoughts="".join(self._thoughts),
+            calls=self._calls,
+            logprobs=self._logprobs,
+        )
 
 
 class GeminiProvider(Adapter):
-    """`POST {base_url}/models/{model}:generateContent`, or `:streamGenerateContent?alt=sse`."""
+    """`POST {base_url}/models/{model}:generateContent`, `:streamGenerateContent?alt=sse` or `:batchEmbedContents`."""
 
     draft = GeminiDraft
+    embeddings = GEMINI_EMBEDDINGS
 
     @staticmethod
     def headers(key: str | None) -> Mapping[str, str]:
@@ -78,96 +103,13 @@ class GeminiProvider(Adapter):
 
     @staticmethod
     def to_wire(call: ModelCall, *, stream: bool) -> dict[str, Any]:  # noqa: ARG004 - the path asks for the stream
-        """Write a generateContent request; system and developer messages become its one system instruction."""
-        system = [message.content for message in call.messages if message.role in {"system", "developer"}]
-        body: dict[str, Any] = {
-            "contents": [_content(message) for message in call.messages if message.role in {"user", "assistant"}]
-        }
-        if system:
-            body["systemInstruction"] = {"parts": [{"text": text} for text in system]}
-        if config := _config(call):
-            body["generationConfig"] = config
-        return body
+        """Write a generateContent request."""
+        return request(call)
 
     @staticmethod
     def from_wire(data: dict[str, Any]) -> Completion:
-        """Read a `GenerateContentResponse`."""
-        check(data)
-        candidate = _candidate(data)
-        return _completion(data, said(candidate), finish(candidate.get("finishReason")), of_gemini(candidate))
-
-
-def check(data: dict[str, Any]) -> None:
-    """Raise `Unusable` for an error in place of an answer, or a prompt that was blocked."""
-    check_error(data)
-    if optional(data.get("promptFeedback")).get("blockReason"):
-        raise Unusable("content_filter", "blocked the prompt; rephrase it or choose another model")
-
-
-def finish(reason: object) -> FinishReason:
-    """Map a finish reason; we send no tools, so the ones about tool calls are not an answer."""
-    if isinstance(reason, str) and reason in FINISH:
-        return FINISH[reason]
-    raise Unusable("malformed", "ended its answer for no reason that we know; try another model")
-
-
-def said(candidate: dict[str, Any]) -> str:
-    """Join the text of a candidate; thoughts are not part of the answer, and a stopped answer may have no parts."""
-    parts = optional(candidate.get("content")).get("parts")
-    texts = [mapping(part, "parts") for part in sequence([] if parts is None else parts, "parts")]
-    return "".join(string(part["text"], "text") for part in texts if "text" in part and not part.get("thought"))
-
-
-def usage(block: dict[str, Any]) -> Usage:
-    """Read token counts; Google counts thoughts beside the candidates, we inside, and leaves out zeros."""
-    prompt, total = count(block.get("promptTokenCount")), count(block.get("totalTokenCount"))
-    visible, thoughts = count(block.get("candidatesTokenCount")), count(block.get("thoughtsTokenCount"))
-    if visible is not None:
-        completion: int | None = visible + (thoughts or 0)
-    else:
-        completion = None if prompt is None or total is None else max(0, total - prompt)
-    return Usage(
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        cached_tokens=count(block.get("cachedContentTokenCount")),
-        reasoning_tokens=thoughts,
-    )
-
-
-def _candidate(data: dict[str, Any]) -> dict[str, Any]:
-    candidates = sequence(data.get("candidates"), "candidates")
-    return mapping(candidates[0] if candidates else None, "candidates")
-
-
-def _content(message: Message) -> dict[str, Any]:
-    return {"role": "model" if message.role == "assistant" else "user", "parts": [{"text": message.content}]}
-
-
-def _config(call: ModelCall) -> dict[str, Any]:
-    sampling = call.sampling
-    told = sampling.logprobs or "logprobs" in call.model.capabilities
-    fields = {
-        "temperature": sampling.temperature,
-        "topP": sampling.top_p,
-        "maxOutputTokens": sampling.max_tokens,
-        "stopSequences": list(sampling.stop) or None,
-        "seed": sampling.seed,
-        "frequencyPenalty": sampling.frequency_penalty,
-        "presencePenalty": sampling.presence_penalty,
-        "responseLogprobs": told or None,
-        "logprobs": sampling.top_logprobs if told else None,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _completion(
-    data: dict[str, Any], text: str, reason: FinishReason, tokens: Sequence[TokenLogprob | None]
-) -> Completion:
-    return Completion(
-        text=text,
-        finish_reason=reason,
-        usage=usage(optional(data.get("usageMetadata"))),
-        served_model=label(data.get("modelVersion")),
-        provider_request_id=label(data.get("responseId")),
-        logprobs=whole(tokens),
-    )
+        """Read a `GenerateContentResponse`: a stream of one chunk, which has to have a candidate."""
+        draft = GeminiDraft()
+        draft.add(data)
+        candidate(data)
+        return draft.answer()

@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 
 def of_openai(choice: dict[str, Any]) -> list[TokenLogprob | None]:
-    """Read `logprobs.content` of a choice, or of a chunk of one; `None` stands for a token that cannot be read."""
-    told = choice.get("logprobs")
-    return [_token(entry, optional(entry).get("top_logprobs")) for entry in _listed(optional(told).get("content"))]
+    """Read `logprobs` of a choice, or of a chunk of one; `None` stands for a token that cannot be read.
+
+    An answer has them under `content`, a refusal under `refusal`.
+    """
+    told = optional(choice.get("logprobs"))
+    entries = _listed(told.get("content")) + _listed(told.get("refusal"))
+    return [_token(entry, optional(entry).get("top_logprobs")) for entry in entries]
 
 
 def of_gemini(candidate: dict[str, Any]) -> list[TokenLogprob | None]:

@@ -10,6 +10,7 @@ import httpx
 import orjson
 
 from prysm.core.model import Model, Price
+from prysm.providers.transport import open_transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,7 +58,7 @@ def ollama_models(names: Iterable[str]) -> tuple[Model, ...]:
 async def _get(url: str) -> bytes:
     """The body of a 200; anything else, or a body over the limit, is a ValueError."""
     body = bytearray()
-    async with httpx.AsyncHTTPTransport() as transport:
+    async with open_transport() as transport:
         response = await transport.handle_async_request(httpx.Request("GET", url))
         try:
             if response.status_code != httpx.codes.OK:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from prysm.core.chat import Completion, TextDelta, Usage
+from prysm.core.chat import Completion, TextDelta, ToolCallDelta, Usage
 from prysm.errors import ProviderError
-from prysm.providers.sandbox_answers import reply
+from prysm.providers.sandbox_answers import reply, results, settle
+from prysm.providers.sandbox_embeddings import embedded
+from prysm.providers.sandbox_schema import example
+from prysm.providers.sandbox_tools import tool_calls
+from prysm.providers.sandbox_values import Values
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
-    from prysm.core.chat import FinishReason, ModelCall
+    from prysm.core.chat import FinishReason, ModelCall, Piece
+    from prysm.core.content import ToolCall
     from prysm.core.provider import ProviderSpec
     from prysm.errors import FailureKind
+    from prysm.providers.sandbox_answers import Settled
 
 CHARS_PER_TOKEN = 4
 CONTEXT_WINDOW = 200_000
@@ -29,7 +36,7 @@ class SandboxProfile:
     """How a simulated model behaves: P(right) per task (`default` for the rest), its latency, its scripted fault.
 
     `hangs` stays silent until the provider's total timeout; `fails_with` fails every call; `refuses` and `answer`
-    replace what it says.
+    replace what it says, and `tool_calls` the tools it calls where it is given any.
     """
 
     quality: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({"default": 1.0}))
@@ -38,6 +45,7 @@ class SandboxProfile:
     hangs: bool = False
     refuses: bool = False
     answer: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 PROFILES: Mapping[str, SandboxProfile] = MappingProxyType(
@@ -47,6 +55,7 @@ PROFILES: Mapping[str, SandboxProfile] = MappingProxyType(
         "sandbox-strong": SandboxProfile({"default": 0.95}, 80),
         "sandbox-code": SandboxProfile({"default": 0.65, "code": 0.95}, 60),
         "sandbox-math": SandboxProfile({"default": 0.65, "math": 0.98}, 60),
+        "sandbox-embedding": SandboxProfile(latency_ms=10),
     }
 )
 
@@ -74,15 +83,15 @@ class SandboxProvider:
         await self._misbehave(profile)
         return _complete(call, profile)
 
-    async def stream(self, call: ModelCall) -> AsyncGenerator[TextDelta | Completion, None]:
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Piece | Completion, None]:
         """Answer word by word, spread evenly over the model's latency."""
         profile = self._profile(call)
         await self._misbehave(profile)
         completion = _complete(call, profile)
-        words = pieces(completion.text)
-        for word in words:
-            await asyncio.sleep(profile.latency_ms / 1000 / len(words))
-            yield TextDelta(word)
+        flow = _flow(completion)
+        for piece in flow:
+            await asyncio.sleep(profile.latency_ms / 1000 / len(flow))
+            yield piece
         yield completion
 
     def _profile(self, call: ModelCall) -> SandboxProfile:
@@ -111,20 +120,54 @@ def pieces(text: str) -> list[str]:
 
 
 def _complete(call: ModelCall, profile: SandboxProfile) -> Completion:
-    text, reason = _cut(_say(call, profile), call)
-    prompt_tokens = sum(tokens(message.content) for message in call.messages)
-    usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=tokens(text))
-    return Completion(text, reason, usage, served_model=call.model.upstream)
+    if call.embed is not None:
+        return embedded(call, call.embed)
+    calls = _calls(call, profile)
+    text, reason = _cut(_say(call, profile, calls), call)
+    prompt_tokens = sum(tokens(message.text) for message in call.messages)
+    usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=tokens(text + "".join(x.arguments for x in calls)))
+    return Completion(
+        text, "tool_calls" if calls else reason, usage, served_model=call.model.upstream, tool_calls=calls
+    )
 
 
-def _say(call: ModelCall, profile: SandboxProfile) -> str:
+def _calls(call: ModelCall, profile: SandboxProfile) -> tuple[ToolCall, ...]:
+    if call.toolbox is None or profile.refuses or profile.tool_calls:
+        return profile.tool_calls if call.toolbox is not None else ()
+    return () if profile.answer is not None else tool_calls(call.toolbox, call.messages, _settled(call, profile))
+
+
+def _say(call: ModelCall, profile: SandboxProfile, calls: tuple[ToolCall, ...]) -> str:
     if profile.refuses:
         return REFUSAL
-    if profile.answer is not None:
-        return profile.answer
-    greedy = call.sampling.temperature == 0
-    salt = "greedy" if greedy else f"{call.sampling.seed}/{call.sample}"
-    return reply(call.model.upstream, call.messages, profile.quality, salt)
+    if profile.answer is not None or calls:
+        return profile.answer or ""
+    wanted, said = call.response_format, reply(call.model.upstream, call.messages, profile.quality, _salt(call))
+    if wanted is None:
+        return said
+    if wanted.schema is None:
+        return json.dumps({"answer": said, "simulated": True}, ensure_ascii=False)
+    settled = _settled(call, profile)
+    made = example(wanted.schema, Values(settled, f"{results(call.messages)} {settled.asked}".strip()))
+    return json.dumps(made, ensure_ascii=False)
+
+
+def _settled(call: ModelCall, profile: SandboxProfile) -> Settled:
+    return settle(call.model.upstream, call.messages, profile.quality, _salt(call))
+
+
+def _salt(call: ModelCall) -> str:
+    """What may change between two equal calls: nothing when sampling is greedy."""
+    return "greedy" if call.sampling.temperature == 0 else f"{call.sampling.seed}/{call.sample}"
+
+
+def _flow(done: Completion) -> list[Piece]:
+    """An answer word by word: its text, then each tool call."""
+    flow: list[Piece] = [TextDelta(word) for word in pieces(done.text)]
+    for i, made in enumerate(done.tool_calls):
+        flow.append(ToolCallDelta(i, "", made.id, made.name, made.custom, made.signature))
+        flow.extend(ToolCallDelta(i, word, custom=made.custom) for word in pieces(made.arguments))
+    return flow
 
 
 def _cut(text: str, call: ModelCall) -> tuple[str, FinishReason]:

@@ -13,6 +13,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import takewhile
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -83,21 +84,58 @@ class Closed:
     always_final: bool = False
 
 
-def reply(model: str, messages: Sequence[Message], quality: Mapping[str, float], salt: str) -> str:
-    """Answer the last user turn: right with probability `quality[task]`, decided by a hash of everything given."""
-    asked = next((turn.content for turn in reversed(messages) if turn.role == "user"), "")[:READ_CHARS]
-    votes = [vote.rstrip(" \t\r.*`") for vote in _FINAL.findall(asked)]
-    if len(votes) > 1:  # candidates to judge: the most frequent, the first of equals
-        return f"Most candidates agree.\n\nFinal answer: {Counter(votes).most_common(1)[0][0]}"
-    key = (model, salt, *(f"{turn.role}:{turn.content}" for turn in messages))
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a model makes of a prompt: the question it sees, and whether it gets it right, decided by `key`."""
+
+    asked: str
+    key: tuple[str, ...]
+    closed: Closed | None
+    right: bool
+
+    @property
+    def answer(self) -> str | None:
+        """Its answer to a closed question."""
+        if self.closed is None:
+            return None
+        return self.closed.right if self.right else pick(self.closed.wrong, *self.key)
+
+
+def settle(model: str, messages: Sequence[Message], quality: Mapping[str, float], salt: str) -> Settled:
+    """Take the last user turn: right with probability `quality[task]`, decided by a hash of everything given."""
+    asked = next((turn.text for turn in reversed(messages) if turn.role == "user"), "")[:READ_CHARS]
+    key = (model, salt, *(f"{turn.role}:{turn.text}" for turn in messages))
     closed = read(asked)
     task = closed.task if closed else _open_task(asked)
-    right = unit("right", *key) < quality.get(task, quality.get("default", 0.0))
-    if closed is None:
-        return _paragraph(model, asked, VIEWS[0] if right else pick(VIEWS[1:], *key))
-    answer = closed.right if right else pick(closed.wrong, *key)
-    wanted = closed.always_final or any("final answer" in turn.content.casefold() for turn in messages)
-    return closed.said.format(answer) + (f"\n\nFinal answer: {answer}" if wanted else "")
+    return Settled(asked, key, closed, unit("right", *key) < quality.get(task, quality.get("default", 0.0)))
+
+
+def reply(model: str, messages: Sequence[Message], quality: Mapping[str, float], salt: str) -> str:
+    """Answer the last user turn in words; after a tool's result, quote it."""
+    if messages and messages[-1].role == "tool":
+        return f"[{model}, a simulated model] The tool says: “{gist(results(messages))}”"
+    settled = settle(model, messages, quality, salt)
+    votes = [vote.rstrip(" \t\r.*`") for vote in _FINAL.findall(settled.asked)]
+    if len(votes) > 1:  # candidates to judge: the most frequent, the first of equals
+        return f"Most candidates agree.\n\nFinal answer: {Counter(votes).most_common(1)[0][0]}"
+    if settled.closed is None:
+        view = VIEWS[0] if settled.right else pick(VIEWS[1:], *settled.key)
+        return f"[{model}, a simulated model] You asked: “{gist(settled.asked)}” {view}"
+    wanted = settled.closed.always_final or any("final answer" in turn.text.casefold() for turn in messages)
+    said = settled.closed.said.format(settled.answer)
+    return said + (f"\n\nFinal answer: {settled.answer}" if wanted else "")
+
+
+def results(messages: Sequence[Message]) -> str:
+    """What the tools said that ran last."""
+    last = list(takewhile(lambda turn: turn.role == "tool", reversed(messages)))
+    return "; ".join(turn.text[:READ_CHARS] for turn in reversed(last))
+
+
+def gist(text: str) -> str:
+    """The beginning of a text, on one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= GIST_CHARS else line[:GIST_CHARS].rstrip() + "…"
 
 
 def read(asked: str) -> Closed | None:
@@ -174,9 +212,3 @@ def _made_up(asked: str, question: str, answers: tuple[str, ...], said: str) -> 
 
 def _open_task(asked: str) -> str:
     return "code" if _CODE.search(asked) else "default"
-
-
-def _paragraph(model: str, asked: str, view: str) -> str:
-    gist = " ".join(asked.split())
-    gist = gist if len(gist) <= GIST_CHARS else gist[:GIST_CHARS].rstrip() + "…"
-    return f"[{model}, a simulated model] You asked: “{gist}” {view}"

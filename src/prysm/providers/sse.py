@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 BOM = b"\xef\xbb\xbf"
 LINE_END = (b"\n", b"\r")
+FIELD, END = b"data: ", b"\n\n"
 MAX_EVENT_BYTES = 4 * 1024 * 1024
 
 
@@ -13,28 +12,27 @@ class EventTooLarge(Exception):
     """A line, or the data of one event, is over `MAX_EVENT_BYTES`."""
 
 
-class SseEvent(NamedTuple):
-    """One event; `data` is left in bytes, since whoever decodes the JSON checks the UTF-8 too."""
-
-    event: str
-    data: bytes
-
-
 class SseParser:
-    """Turns network reads of any size into whole events. An event that the end of the stream cuts never appears."""
+    """Turns network reads of any size into the data of whole events; the data of every provider names its own kind.
 
-    __slots__ = ("_data", "_event", "_pieces", "_size", "_skip_lf", "_started")
+    It is left in bytes, since whoever decodes the JSON checks the UTF-8 too. An event that the end of the stream cuts
+    never appears.
+    """
+
+    __slots__ = ("_data", "_pieces", "_size", "_skip_lf", "_started")
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []  # of the unfinished line; joined once, so 1-byte reads stay linear
         self._data: list[bytes] = []
-        self._event = ""
         self._size = 0
         self._skip_lf = False
         self._started = False
 
-    def feed(self, read: bytes) -> list[SseEvent]:
+    def feed(self, read: bytes) -> list[bytes]:
         """Return the events that this read completes; raise `EventTooLarge` rather than hold more."""
+        if not (self._size or self._data or self._skip_lf) and (plain := _plain(read)):
+            self._started = True
+            return plain
         if self._skip_lf and read:
             self._skip_lf = False
             read = read.removeprefix(b"\n")
@@ -50,7 +48,7 @@ class SseParser:
         self._skip_lf = read.endswith(b"\r")
         return self._take(lines, len(rest))
 
-    def _take(self, lines: list[bytes], unfinished: int) -> list[SseEvent]:
+    def _take(self, lines: list[bytes], unfinished: int) -> list[bytes]:
         events = []
         for line in lines:
             if line:
@@ -71,14 +69,19 @@ class SseParser:
             line = line.removeprefix(BOM)
         self._grow(len(line))
         name, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
         if name == b"data":
-            self._data.append(value)
-        elif name == b"event":
-            self._event = value.decode(errors="replace")
+            self._data.append(value.removeprefix(b" "))
 
-    def _dispatch(self) -> SseEvent | None:
-        event = SseEvent(self._event or "message", b"\n".join(self._data)) if self._data else None
+    def _dispatch(self) -> bytes | None:
+        event = b"\n".join(self._data) if self._data else None
         self._data.clear()
-        self._event, self._size = "", 0
+        self._size = 0
         return event
+
+
+def _plain(read: bytes) -> list[bytes]:
+    """Cut whole events of one line of data each, as most providers send them; none if there is anything else."""
+    if not read.startswith(FIELD) or not read.endswith(END) or b"\r" in read or len(read) > MAX_EVENT_BYTES:
+        return []
+    events = read[len(FIELD) : -len(END)].split(END + FIELD)
+    return events if read.count(b"\n") == len(END) * len(events) else []

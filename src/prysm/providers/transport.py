@@ -6,21 +6,36 @@ of a race, or the call of a client who left, would otherwise be generated, and b
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
 import httpx
-from aiohttp.http_exceptions import ContentEncodingError
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.hdrs import CONTENT_ENCODING
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
+from prysm.providers.encoding import Undecodable, unpacker
+
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Mapping
+
+    from aiohttp.connector import Connection
+    from aiohttp.http import RawResponseMessage
+    from aiohttp.tracing import Trace
+
+    from prysm.providers.encoding import Unpacker
 
 POOL_IDLE_S = 60.0
 CONNECT_TIMEOUT_S = 5.0
 MAX_HEADER_BYTES = 16 * 1024
+MAX_HEADERS = 128
+MAX_UNCLEAN = 8
+MAX_WAITING_HEADS = 16
 
 
 def open_transport() -> httpx.AsyncBaseTransport:
@@ -29,9 +44,9 @@ def open_transport() -> httpx.AsyncBaseTransport:
 
 
 class PooledTransport(httpx.AsyncBaseTransport):
-    """No redirects, no proxy from the environment, no cookies; certificates are verified.
+    """No redirects, no cookies, no proxy but `request.extensions["proxy"]`; certificates are verified.
 
-    Bodies come decompressed. The connect timeout of a request is read where httpx keeps it, in
+    Bodies come unpacked, in pieces of bounded size. The connect timeout of a request is read where httpx keeps it, in
     `request.extensions["timeout"]["connect"]` (seconds); the other limits are the caller's.
     """
 
@@ -49,11 +64,12 @@ class PooledTransport(httpx.AsyncBaseTransport):
                 headers=[(name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw],
                 data=request.read(),
                 allow_redirects=False,
+                proxy=request.extensions.get("proxy"),
                 timeout=_timeout(timeouts.get("connect", CONNECT_TIMEOUT_S)),
             )
         except (aiohttp.ClientError, OSError) as error:
             raise _before_the_head(error, request) from error
-        return httpx.Response(response.status, headers=response.raw_headers, stream=Body(response))
+        return httpx.Response(response.status, headers=response.raw_headers, stream=_body(response))
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -75,14 +91,52 @@ class Body(httpx.AsyncByteStream, AsyncIterator[bytes]):
         try:
             read = await self._response.content.readany()
         except (aiohttp.ClientError, OSError) as error:
-            raise _in_the_body(error) from error
+            raise httpx.RemoteProtocolError("body cut short") from error
         if not read:
             raise StopAsyncIteration
         return read
 
+    @property
+    def over(self) -> bool:
+        """Whether its end is there, with nothing left to read: then the connection is given back already."""
+        return self._response.content.at_eof()
+
     async def aclose(self) -> None:
         """Give the connection back if the body was read to its end, else close it."""
         self._response.close()
+
+
+class PackedBody(Body):
+    """A body in an encoding, a bounded piece of what it unpacks to at a time."""
+
+    def __init__(self, response: aiohttp.ClientResponse, unpacks: Unpacker) -> None:
+        super().__init__(response)
+        self._unpacks = unpacks
+
+    async def __anext__(self) -> bytes:
+        try:
+            piece = self._unpacks.take() if self._unpacks.waiting else b""
+            while not piece:
+                piece = self._unpacks.take(await super().__anext__())
+        except Undecodable as error:
+            raise httpx.DecodingError("body does not unpack") from error
+        except StopAsyncIteration:
+            if self._unpacks.finished:
+                raise
+            raise httpx.RemoteProtocolError("packed body cut short") from None
+        return piece
+
+
+def _body(response: aiohttp.ClientResponse) -> Body:
+    encoding = response.headers.get(CONTENT_ENCODING)
+    if encoding is None:
+        return Body(response)
+    try:
+        unpacks = unpacker(encoding)
+    except Undecodable as error:
+        response.close()
+        raise httpx.DecodingError("encoded in a way that was not asked for") from error
+    return PackedBody(response, unpacks) if unpacks else Body(response)
 
 
 @lru_cache(maxsize=1024)
@@ -95,14 +149,57 @@ def _timeout(connect: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=None, sock_connect=connect)
 
 
+class Connector(aiohttp.TCPConnector):
+    """Gives no connection out again on which something came that nobody had asked for.
+
+    aiohttp would read it as the answer to the next request, which may be another caller's.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(limit=0, keepalive_timeout=POOL_IDLE_S, ssl=ssl.create_default_context())
+        self._factory = partial(_heads, loop=self._loop)
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
+    ) -> Connection:
+        """Connect, or take a connection from the pool that is as quiet as a new one."""
+        for _ in range(MAX_UNCLEAN):
+            connection = await super().connect(req, traces, timeout)
+            if connection.protocol is None or not connection.protocol.should_close:
+                return connection
+            connection.close()
+        raise aiohttp.ServerDisconnectedError
+
+
+class Heads(ResponseHandler):
+    """Hangs up on a flood of heads: "103 Early Hints" for ever would keep the loop busy for seconds on end."""
+
+    def feed_data(self, data: tuple[RawResponseMessage, aiohttp.StreamReader], size: int = 0) -> None:
+        """Queue a head for whoever waits for it."""
+        if len(self) < MAX_WAITING_HEADS:
+            super().feed_data(data, size)
+        elif self.transport is not None:
+            self.set_exception(HttpProcessingError(message="too many heads"))
+            self.transport.abort()
+
+
+def _heads(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return Heads(loop)
+
+
 def _open() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=POOL_IDLE_S),
+        connector=Connector(),
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"user-agent": "prysm"},
+        headers={"user-agent": "prysm", "accept-encoding": "identity"},
+        auto_decompress=False,  # what it unpacks, and how far, depends on what is installed
         timeout=_timeout(CONNECT_TIMEOUT_S),
         max_line_size=MAX_HEADER_BYTES,
         max_field_size=MAX_HEADER_BYTES,
+        max_headers=MAX_HEADERS,
         trust_env=False,
     )
 
@@ -111,15 +208,8 @@ def _before_the_head(error: Exception, request: httpx.Request) -> httpx.RequestE
     match error:
         case aiohttp.ConnectionTimeoutError():
             return httpx.ConnectTimeout("connect timeout", request=request)
-        case aiohttp.ClientConnectorError():
+        case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
             return httpx.ConnectError("no connection", request=request)
         case aiohttp.ClientResponseError():
             return httpx.DecodingError("not an HTTP response", request=request)
     return httpx.RemoteProtocolError("closed without an answer", request=request)
-
-
-def _in_the_body(error: Exception) -> httpx.RequestError:
-    cause = error.__cause__ or error.__context__
-    if isinstance(error, aiohttp.ClientPayloadError) and isinstance(cause, ContentEncodingError):
-        return httpx.DecodingError("body does not decompress")
-    return httpx.RemoteProtocolError("body cut short")

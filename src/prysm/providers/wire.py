@@ -6,8 +6,7 @@ want: redirects, cookies, proxies from the environment.
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,10 +14,11 @@ import orjson
 
 from prysm.errors import ConfigError, ProviderError
 from prysm.providers.failures import refusal, retry_after
-from prysm.providers.reads import EventReads, Limits, Reads, how_it_failed
+from prysm.providers.limits import Limits
+from prysm.providers.reads import EventReads, Reads, how_it_failed
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import Mapping
 
     from prysm.core.provider import ProviderSpec
     from prysm.errors import FailureKind
@@ -30,7 +30,7 @@ SSE = "text/event-stream"
 
 
 class Wire:
-    """The way to one provider, made once: URL, headers and slots are ready before the first call."""
+    """The way to one provider, made once: URL and headers are ready before the first call."""
 
     def __init__(self, spec: ProviderSpec, transport: httpx.AsyncBaseTransport, headers: Mapping[str, str]) -> None:
         self.spec = spec
@@ -38,8 +38,10 @@ class Wire:
         self._base = _base_url(spec)
         self._urls: dict[str, httpx.URL] = {}
         self._headers = _headers(spec, headers)
-        self._extensions = {"timeout": {"connect": spec.connect_timeout_s, "read": spec.timeout_s}}
-        self._slots = asyncio.Semaphore(spec.max_concurrency)
+        self._extensions = {
+            "timeout": {"connect": spec.connect_timeout_s, "read": spec.timeout_s},
+            "proxy": spec.proxy,
+        }
 
     def fail(self, kind: FailureKind, why: str, status: int | None = None) -> ProviderError:
         """Make an error that names the provider; `why` continues the sentence."""
@@ -49,36 +51,30 @@ class Wire:
         """Post and return the decoded JSON answer; raise `ProviderError`."""
         content = self._encode(body)
         limits = Limits(self.spec, streamed=False)
-        await self._take_slot(limits)
+        response = await self._send(path, content, limits)
         try:
-            response = await self._send(path, content, limits)
-            try:
-                whole = await (await self._accepted(response, limits, JSON)).whole()
-            finally:
-                await response.aclose()
+            whole = await (await self._accepted(response, limits, JSON)).whole()
         finally:
-            self._slots.release()
-        return self.decode(whole)
+            limits.close()
+            await response.aclose()
+        return self.decode(whole)[0]
 
-    @asynccontextmanager
-    async def post_sse(self, path: str, body: dict[str, Any]) -> AsyncGenerator[EventReads]:
-        """Post and give the event stream of the answer; leaving the block early closes the connection."""
+    async def post_sse(self, path: str, body: dict[str, Any]) -> EventReads:
+        """Post and give the event stream of the answer, to be closed: early, that closes the connection."""
         content = self._encode(body)
         limits = Limits(self.spec, streamed=True)
-        await self._take_slot(limits)
+        response = await self._send(path, content, limits)
         try:
-            response = await self._send(path, content, limits)
-            try:
-                yield EventReads(await self._accepted(response, limits, SSE))
-            finally:
-                await response.aclose()
-        finally:
-            self._slots.release()
+            return EventReads(await self._accepted(response, limits, SSE))
+        except BaseException:
+            limits.close()
+            await response.aclose()
+            raise
 
-    def decode(self, data: bytes) -> Any:
+    def decode(self, *parts: bytes) -> list[Any]:
         """Decode JSON, strictly: no NaN, no invalid UTF-8, no lone surrogate, no nesting beyond 1,024 levels."""
         with suppress(orjson.JSONDecodeError):  # which holds the body: no error of ours may have it as its context
-            return orjson.loads(data)
+            return [orjson.loads(part) for part in parts]
         raise self.fail("malformed", "sent an answer that is not valid JSON; try another model")
 
     def _encode(self, body: dict[str, Any]) -> bytes:
@@ -94,24 +90,13 @@ class Wire:
         self._check_media(response, media)
         return reads
 
-    async def _take_slot(self, limits: Limits) -> None:
-        if not self._slots.locked():
-            await self._slots.acquire()
-            return
-        try:
-            async with limits.whole_call():
-                await self._slots.acquire()
-        except TimeoutError:
-            why = "has had no free slot in time; raise max_concurrency or add a fallback model"
-            raise self.fail("timeout", why) from None
-
     async def _send(self, path: str, content: bytes, limits: Limits) -> httpx.Response:
         body = httpx.ByteStream(content)  # `content=` would build the headers anew, which doubles the cost
         request = httpx.Request(
             "POST", self._url(path), headers=self._headers, stream=body, extensions=self._extensions
         )
         try:
-            async with limits.next_byte():
+            with limits:
                 return await self._transport.handle_async_request(request)
         except (TimeoutError, httpx.HTTPError) as error:
             failed = how_it_failed(error, limits, answered=False)
