@@ -11,17 +11,24 @@ from typing import TYPE_CHECKING
 
 import orjson
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 
 from prysm.core.model import NANO_PER_USD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from prysm.core.model import Model
+    from prysm.core.provider import CircuitState, Standing
     from prysm.core.run import Finished, Stage
+    from prysm.errors import FailureKind
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
+BREAKER_STATES: tuple[CircuitState, ...] = ("closed", "half_open", "open")
 PROBABILITY = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99, 1)
+
+
+log = structlog.get_logger()
 
 
 class Telemetry:
@@ -41,6 +48,20 @@ class Telemetry:
             registry=own,
         )
         self._calls = Counter("prysm_calls", "Model calls by status.", ["model", "status"], registry=own)
+        self._attempts = Counter(
+            "prysm_attempts", "Tries of model calls by how they ended.", ["model", "outcome"], registry=own
+        )
+        self._retries = Counter(
+            "prysm_retries", "Calls that were made again, by failure.", ["model", "failure"], registry=own
+        )
+        self._hedges = Counter("prysm_hedges", "Calls that got a second one beside them.", ["model"], registry=own)
+        self._breakers = Gauge(
+            "prysm_breaker_state",
+            "0 closed, 1 half open, 2 open; without a model, of the provider's credential.",
+            ["provider", "model"],
+            registry=own,
+            multiprocess_mode="livemax",
+        )
         self._call_latency = Histogram(
             "prysm_call_seconds", "Time of model calls.", ["model"], buckets=SECONDS, registry=own
         )
@@ -55,6 +76,7 @@ class Telemetry:
         self._requests = Counter(
             "prysm_http_requests", "HTTP answers.", ["method", "route", "status"], registry=own
         )
+        self._held: set[tuple[str, str | None]] = set()
         self._counter: Callable[..., Counter] = cache(Counter.labels)  # finding a series costs more than counting
         self._histogram: Callable[..., Histogram] = cache(Histogram.labels)
 
@@ -74,6 +96,25 @@ class Telemetry:
         """Count a run whose receipt could not be stored."""
         self._unsealed.inc()
 
+    def retried(self, model: Model, kind: FailureKind) -> None:
+        """Count a retry."""
+        self._counter(self._retries, model.id, kind).inc()
+
+    def hedged(self, model: Model) -> None:
+        """Count a second call beside a slow one."""
+        self._counter(self._hedges, model.id).inc()
+
+    def stands(self, provider: str, model: str | None, standing: Standing) -> None:
+        """Show what a breaker lets through; one log line when it begins to hold calls back, one when it ends."""
+        self._breakers.labels(provider, model or "").set(BREAKER_STATES.index(standing.state))
+        what = "model" if model else "credential"
+        if standing.state == "open" and (provider, model) not in self._held:
+            self._held.add((provider, model))
+            log.warning("switched off while it fails", what=what, provider=provider, model=model)
+        elif standing.state == "closed" and (provider, model) in self._held:
+            self._held.discard((provider, model))
+            log.warning("switched on again", what=what, provider=provider, model=model)
+
     def answered(self, method: str, route: str, status: int) -> None:
         """Count an HTTP answer; `route` is the route's template, so that ids make no new series."""
         self._counter(self._requests, method, route, str(status)).inc()
@@ -88,6 +129,8 @@ class Telemetry:
 
     def _call(self, strategy: str, stage: Stage, model: str) -> None:
         self._counter(self._calls, model, stage.status).inc()
+        for attempt in stage.attempts:
+            self._counter(self._attempts, model, attempt.code or "ok").inc()
         self._histogram(self._call_latency, model).observe((stage.ended_ms - stage.started_ms) / 1000)
         if stage.usage is not None:
             self._counter(self._tokens, strategy, model, "in").inc(stage.usage.prompt_tokens or 0)
