@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from prysm.core.chat import Message, Sampling, TextDelta
+from prysm.core.chat import Completion, Message, Sampling, TextDelta
+from prysm.core.events import Delta
 from prysm.core.model import Model, Price
 from prysm.core.plan import ChatRequest, Policy, Profile
 from prysm.core.provider import ProviderSpec
@@ -20,7 +21,7 @@ from prysm.strategies import STRATEGIES, Run
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 
-    from prysm.core.chat import Completion, ModelCall
+    from prysm.core.chat import ModelCall, Piece
     from prysm.core.events import Event
     from prysm.core.plan import Plan
     from prysm.core.run import Verdict
@@ -92,11 +93,11 @@ class Watched:
         with self._watch(call) as sandbox:
             return self._answered(await sandbox.complete(_as_far_as_it_can(call)))
 
-    async def stream(self, call: ModelCall) -> AsyncGenerator[TextDelta | Completion, None]:
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Piece | Completion, None]:
         """Answer word by word."""
         with self._watch(call) as sandbox:
             async for piece in sandbox.stream(_as_far_as_it_can(call)):
-                yield piece if isinstance(piece, TextDelta) else self._answered(piece)
+                yield self._answered(piece) if isinstance(piece, Completion) else piece
 
     def _answered(self, completion: Completion) -> Completion:
         told = replace(completion, provider_request_id="the same" if self.copies else None)
@@ -129,8 +130,8 @@ def _as_far_as_it_can(call: ModelCall) -> ModelCall:
 class Told(Watched):
     """Models that say what a function makes of each call, or do what the profile it gives says."""
 
-    def __init__(self, say: Say, latency_ms: int = 0) -> None:
-        super().__init__({})
+    def __init__(self, say: Say, latency_ms: int = 0, timeout_s: float = 0.3) -> None:
+        super().__init__({}, timeout_s)
         self._say = say
         self._latency_ms = latency_ms
 
@@ -156,7 +157,7 @@ def kind_of(call: ModelCall) -> str:
 
 def shown(call: ModelCall) -> list[str]:
     """The fenced answers a call shows, in order."""
-    said = "\n".join(turn.content for turn in call.messages)
+    said = "\n".join(turn.text for turn in call.messages)
     return re.findall(r"\[[0-9a-f]{16} answer \d+\]\n(.*?)\n\[[0-9a-f]{16} end of answer \d+\]", said, re.DOTALL)
 
 
@@ -219,3 +220,8 @@ class World:
 
     async def _see(self, event: Event) -> None:
         self.events.append(event)
+
+
+def streamed(events: Sequence[Event]) -> str:
+    """The text that a streaming caller saw."""
+    return "".join(e.piece.text for e in events if isinstance(e, Delta) and isinstance(e.piece, TextDelta))

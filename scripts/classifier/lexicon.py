@@ -25,14 +25,16 @@ WORDS: dict[Task, dict[float, str]] = {
             "following_code my_code source_code the_code java_program c_program python_program python_script "
             "bash_script shell_script sql_query regular_expression unit_tests unit_test stack_trace data_frame "
             "pull_request write_code python_code c_code java_code leetcode reactjs terraform following_function "
-            "c++_program"
+            "c++_program git_rebase git_merge git_commit git_push git_pull git_clone chmod kubectl dockerfile "
+            "docker_compose its_correctness rate_limiter"
         ),
         3: (
             "refactor debug compile compiler traceback segfault codebase dataframe stdin stdout hashmap "
             "a_program a_script a_class implement_a command_line linked_list binary_tree hash_map an_array "
             "array_of integer_array given_string given_array web_app web_page excel_formula macro vba "
             "discord_bot chrome_extension api_endpoint rest_api null_pointer syntax_error runtime_error o_n "
-            "git_commit html_page code_snippet of_integers given_list given_tuple"
+            "html_page code_snippet git grep awk sed pip cmake gcc systemd crontab "
+            "code_snippet of_integers given_list given_tuple"
         ),
         2: (
             "java rust ruby php swift code coding programming program programmer api json yaml xml docker linux "
@@ -40,7 +42,8 @@ WORDS: dict[Task, dict[float, str]] = {
             "substring pointer pointers recursion recursive npm aws azure database query string strings array "
             "arrays nums class_method constructor iterator loop loops script function_that function_to in_java "
             "print_the returns_the def var const spark tkinter gui shader opengl kernel compile_time endpoint "
-            "webpage website button css_class time_complexity space_complexity syntax"
+            "webpage website button css_class time_complexity space_complexity syntax load_balancer "
+            "microservice microservices distributed_system latency throughput"
         ),
         1.5: "function method class implement",
         1: (
@@ -58,14 +61,15 @@ WORDS: dict[Task, dict[float, str]] = {
             "polynomial derivative integral equation equations triangle hypotenuse quadratic logarithm "
             "eigenvalue perimeter calculate solve divisible factorial permutations parabola modulo prove "
             "irrational cos sin tan differentiate integrate asymptote determinant vertices circumference "
-            "isosceles equilateral hexagon many_ways in_dollars twice_as how_many how_much theorem lemma "
+            "mph kph isosceles equilateral hexagon many_ways in_dollars twice_as how_many how_much theorem lemma "
             "convergent sqrt frac mathbb is_divisible compute_the prime_numbers proof proof_that"
         ),
         2: (
             "the_value the_sum find_the remainder probability angle radius diameter fraction polynomials "
             "percent percentage compute arithmetic algebra geometry calculus in_total altogether prime simplify "
             "matrix years_old how_old times_as digits integers decimal multiply divided subtract dice "
-            "coordinates slope axis variance median acres per_hour miles dollars cents mathematics"
+            "coordinates slope axis variance median acres per_hour miles dollars cents mathematics km_h 0_km 0_miles "
+            "0_hours 0_minutes"
         ),
         1: (
             "each twice half cost costs sold bought left more_than less_than sides ratio total sum average "
@@ -161,6 +165,8 @@ WORDS: dict[Task, dict[float, str]] = {
     "factual": {
         3: (
             "capital_of who_is who_was who_wrote who_won when_was when_did where_is what_year which_year "
+            "cuál cuáles quién quiénes dónde cuándo quel quelle quels quelles qui wer wann welche welcher welches "
+            "quem onde quando qual quais chi dove "
             "who_sang who_played who_plays where_was population_of definition_of located_in in_which "
             "which_country meaning_of who_invented which_of when_is where_did who_did which_one who_has "
             "where_are where_do what_do what_type what_kind by_what known_as name_of define"
@@ -194,7 +200,18 @@ OPENINGS: dict[Task, str] = {
 """First words of a prompt; each weighs `OPENING`."""
 OPENING = 1.5
 SHAPES: dict[Task, dict[str, float]] = {
-    "code": {"#code": 6, "#marks1": 2, "#marks2": 4, "#marks3": 6, "#{": 1, "#_": 0.5, "#`": 2, "#<": 0.5, "##": 1},
+    "code": {
+        "#code": 6,
+        "#code_name": 6,
+        "#marks1": 2,
+        "#marks2": 4,
+        "#marks3": 6,
+        "#{": 1,
+        "#_": 0.5,
+        "#`": 2,
+        "#<": 0.5,
+        "##": 1,
+    },
     "math": {
         "#latex": 4,
         "#arithmetic": 3,
@@ -205,6 +222,7 @@ SHAPES: dict[Task, dict[str, float]] = {
         "#$": 0.5,
         "#+": 1,
     },
+    "translation": {"#word_wanted": 12},
     "factual": {"#questions1": 0.5, "#words3": 0.5, "#words4": 0.5},
     "writing": {"#bare_list": 5},
     "reasoning": {"#options": 0.5, "#syllogism": 6},

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from prysm.classify import classify
 from prysm.core.chat import Message
+from prysm.core.content import ImagePart, TextPart, ToolCall
 from prysm.core.model import TASKS
+from prysm.core.tools import Tool, Toolbox
 
 if TYPE_CHECKING:
     from prysm.core.plan import Profile
@@ -46,6 +48,14 @@ def profile(prompt: str) -> Profile:
         ("Przetłumacz na angielski: Pies śpi.", "translation"),
         ("Översätt till engelska: Hunden sover.", "translation"),
         ("请翻译这句话", "translation"),
+        ('How do you say "thank you very much" in German?', "translation"),
+        ("What is the French word for cheese?", "translation"),
+        ("What does 'Schadenfreude' mean in English?", "translation"),
+        ("What does it mean in English law?", "factual"),
+        ("¿Cuál es la capital de Perú?", "factual"),
+        ("A train leaves at 3pm going 60 mph. When does it arrive 180 miles away?", "math"),
+        ("What does git rebase do?", "code"),
+        ("Design a distributed rate limiter and prove its correctness.", "code"),
         ("Extract all dates from the following text: we met on 3 May.", "extraction"),
         ("Summarize the following article.", "extraction"),
         ("Who wrote Hamlet?", "factual"),
@@ -132,6 +142,7 @@ def test_long_prompts_with_constraints_and_olympiad_mathematics_are_hard(prompt:
         "Which is older, the Eiffel Tower or the Brooklyn Bridge?",
         "Explain quantum computing and write a Python program that simulates a qubit.",
         "Describe photosynthesis and compose a haiku about leaves.",
+        "Translate 'hello' to French and write a poem about it.",
         "What is the boiling point of water and who discovered oxygen?",
         "When did Rome fall and how tall is Mount Everest?",
         "Lake Baikal and Lake Victoria are what kind of lakes?",
@@ -249,3 +260,17 @@ def test_lone_surrogates_and_nul_are_text_too() -> None:
 
 def test_no_message_at_all_is_chat() -> None:
     assert classify([]).task == "chat"
+
+
+@pytest.mark.parametrize(
+    ("message", "toolbox", "more"),
+    [
+        (Message("user", (TextPart("Look."), ImagePart(url="https://a/b.png"))), None, 1000),
+        (Message("user", (TextPart("Look."), ImagePart(url="https://a/b.png", detail="low"))), None, 85),
+        (Message("assistant", "Look.", (ToolCall("c1", "look", "x" * 396),)), None, 100),
+        (Message("user", "Look."), Toolbox((Tool("look", "x" * 100, {"title": "x" * 284}),)), 100),
+    ],
+)
+def test_what_is_not_text_counts_as_tokens(message: Message, toolbox: Toolbox | None, more: int) -> None:
+    plain = profile("Look.").prompt_tokens
+    assert classify([message], toolbox).prompt_tokens == plain + more

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from tests.scripted_models import FAILS, REFUSES, SUM, USD, World, ask, model, profile, says
 
 from prysm.core.account import account
+from prysm.core.content import ToolCall
 from prysm.core.model import Price
 from prysm.core.plan import STRATEGIES
+from prysm.core.tools import ResponseFormat, Tool, Toolbox
 from prysm.errors import BudgetExceeded, InvalidRequest, PrysmError
 from prysm.planner import budget
 from prysm.planner.options import READ_BY
@@ -151,6 +153,21 @@ scripts = st.sampled_from(
         says("[[A]]"),
         says("[[C]]"),
         says(SIX_PARTS),
+        says('{"n": 391}'),
+        says('{"n": "391"}'),
+        SandboxProfile(answer="", tool_calls=(ToolCall("x", "add", '{"n": 1}'),)),
+        SandboxProfile(answer="", tool_calls=(ToolCall("x", "add", '{"n": 2}'),)),
+        SandboxProfile(answer="", tool_calls=(ToolCall("x", "add", '{"n": "1"}'),)),
+    )
+)
+A_NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+shapes: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    (
+        {},
+        {"toolbox": Toolbox((Tool("add", "Add up", A_NUMBER),))},
+        {"toolbox": Toolbox((Tool("add", "Add up", A_NUMBER),), "required")},
+        {"response_format": ResponseFormat("json_schema", "sum", A_NUMBER)},
+        {"response_format": ResponseFormat("json_object")},
     )
 )
 
@@ -173,6 +190,7 @@ def pools(draw: st.DrawFn) -> list[Model]:
             Price(draw(prices), draw(prices), reasoning=draw(prices), cache_write=draw(prices)),
             family=draw(st.sampled_from(("x", "y", "z"))),
             max_output_tokens=draw(st.sampled_from((None, 256, 2_000))),
+            capabilities=frozenset({"tools", "json_schema"}),
         )
         for i in range(draw(st.integers(1, 4)))
     ]
@@ -212,6 +230,7 @@ def cases(draw: st.DrawFn, strategy: str | None = None) -> Case:
         seed=draw(st.integers(0, 3)),
         fallback=draw(st.sampled_from(((), names[-1:]))),
         **asked,
+        **draw(shapes),
     )
     return Case(models, draw(st.lists(scripts, min_size=len(names), max_size=len(names))), request)
 
@@ -293,6 +312,23 @@ def test_no_plan_may_cost_more_than_its_ceiling_stand_ins_included() -> None:
 )
 def test_a_plan_says_how_many_calls_it_may_make(strategy: str, more: dict[str, Any], calls: int) -> None:
     assert plan(pool("a", "b", "c"), strategy=strategy, **more).estimate.calls_max == calls
+
+
+@pytest.mark.parametrize(
+    ("strategy", "calls"),
+    [
+        ("single", 2 + 2 * 2),
+        ("self_consistency", 10),
+        ("cascade", 6),
+        ("ensemble_moa", 6 + 2 + 2),
+        ("blender", 6 + 6 + 2 + 2),
+        ("debate", 12),
+    ],
+)
+def test_it_counts_a_repair_of_every_answer_that_must_fit_a_format(strategy: str, calls: int) -> None:
+    asked: dict[str, Any] = {} if strategy in {"single", "self_consistency", "cascade"} else {"k": 3}
+    form = ResponseFormat("json_object")
+    assert plan(pool("a", "b", "c"), strategy=strategy, response_format=form, **asked).estimate.calls_max == calls
 
 
 @pytest.mark.parametrize(

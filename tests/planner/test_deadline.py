@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.scripted_models import World, ask, model, profile, says
+from tests.scripted_models import POLICIES, World, ask, model, profile, says
 
 from prysm.planner import deadline
+from prysm.planner.crew import Crew, Situation
+from prysm.registry.value import Ranked
 
 if TYPE_CHECKING:
     from prysm.core.model import Model
@@ -86,6 +88,31 @@ def test_a_strategy_that_the_policy_chose_gives_way_to_one_model_and_a_forced_on
     assert "answers alone" in chosen.reason
     forced = plan(*pool, strategy="ensemble_moa", deadline_s=1)
     assert (forced.strategy, forced.degraded) == ("ensemble_moa", ("deadline_tight",))
+
+
+@pytest.mark.parametrize("asked", [{"strategy": "cascade"}, {"policy": "efficiency"}])
+@pytest.mark.parametrize(
+    ("strong_ms", "deadline_s", "left"),
+    [(2_000, 4, "a b st"), (3_000, 3.5, "a b st"), (3_000, 3.25, "a st"), (3_000, 3, "st")],
+)
+def test_a_ladder_keeps_its_strong_rung_where_that_makes_it(
+    asked: dict[str, Any], strong_ms: int, deadline_s: float, left: str
+) -> None:
+    pool = [
+        model("a", 0.6, latency_ms=200),
+        model("b", 0.6, latency_ms=400),
+        model("st", 0.9, latency_ms=strong_ms),
+    ]
+    short = plan(*pool, difficulty="normal", deadline_s=deadline_s, **asked)
+    assert (short.strategy, " ".join(m.id for m in short.models)) == ("cascade", left)
+    assert short.degraded == (() if left == "a b st" else ("narrowed_to_deadline",))
+
+
+def test_a_strong_rung_that_takes_too_long_by_itself_goes_first() -> None:
+    ladder, hurried = Crew("cascade", (QUICK, BRISK, SLOW), ""), ask(strategy="cascade", deadline_s=2)
+    ranked = tuple(Ranked(m, 0.5, None, 0.0) for m in ladder.models)
+    situation = Situation(hurried, profile(), POLICIES["balanced"], "balanced", ranked)
+    assert deadline.fit(ladder, situation)[0].models == (QUICK, BRISK)
 
 
 def test_a_deadline_that_leaves_room_changes_nothing() -> None:

@@ -45,7 +45,8 @@ def test_an_option_is_read_or_said_to_be_unused_or_refused(strategy: str, name: 
     elif name in WIDTHS:
         assert plan(**asked).degraded == (f"unused:{name}",)
     else:
-        with pytest.raises(UnsupportedParameter, match=f"{strategy} does not read '{name}'; .* do") as caught:
+        do = r"do\." if " and " in " and ".join(READ_BY[name]) else r"does\."
+        with pytest.raises(UnsupportedParameter, match=f"{strategy} does not read '{name}'; .* {do}") as caught:
             plan(**asked)
         assert (caught.value.code, caught.value.param) == ("unsupported_parameter", name)
         assert all(reader in caught.value.message for reader in READ_BY[name])
@@ -60,6 +61,38 @@ def test_under_a_policy_an_option_of_another_strategy_is_said_to_be_unused(name:
 def test_a_strategy_that_was_replaced_says_what_nobody_reads_now() -> None:
     alone = plan(strategy="ensemble_moa", models=("a",), layers=2)
     assert alone.degraded == ("strategy_replaced:ensemble_moa", "unused:layers")
+
+
+@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("pinned", [None, "a"])
+def test_one_model_alone_says_what_it_does_not_read(pinned: str | None, name: str) -> None:
+    assert plan(pinned=pinned, **said(name)).degraded == (f"unused:{name}",)
+
+
+@pytest.mark.parametrize(
+    ("asked", "unused"),
+    [
+        ({"strategy": "ensemble_moa", "k": 2, "models": ("a", "b", "c")}, ("unused:k",)),
+        ({"strategy": "cascade", "k": 2, "models": ("a", "b", "c")}, ("unused:k",)),
+        ({"strategy": "debate", "k": 3, "models": ("a", "b", "c")}, ()),
+        ({"strategy": "self_consistency", "k": 2, "samples": 3}, ("unused:k",)),
+        ({"strategy": "self_consistency", "k": 3, "samples": 3}, ()),
+        ({"strategy": "self_consistency", "k": 3, "models": ("a", "b")}, ()),
+    ],
+)
+def test_a_width_that_something_else_decides_is_said_to_be_unused(
+    asked: dict[str, Any], unused: tuple[str, ...]
+) -> None:
+    assert plan(**asked).degraded == unused
+
+
+def test_nobody_is_an_aggregator_of_a_list_that_is_put_side_by_side() -> None:
+    models = [model("a", 0.5), model("b", 0.9)]
+    on, forced = World({m.id: says("1") for m in models}, models), {"strategy": "decompose_and_route"}
+    listed = on.plan(ask("1. How deep is the sea?\n2. How salty is water?", aggregator="a", **forced))
+    assert listed.degraded == ("unused:aggregator",)
+    told = on.plan(ask("Tell me how deep the sea is, and then how salty.", aggregator="a", **forced))
+    assert told.degraded == ("weak_aggregator",)
 
 
 def test_every_option_that_not_all_strategies_read_is_listed() -> None:

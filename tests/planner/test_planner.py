@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,14 @@ import pytest
 from tests.scripted_models import USD, World, ask, model, profile, says
 
 from prysm.core.model import Price
-from prysm.core.provider import ProviderSpec
+from prysm.core.provider import ProviderSpec, Standing
 from prysm.errors import InvalidRequest, NoProviderAvailable, NotFound
 from prysm.planner import Planner
 from prysm.registry.catalog import Catalog
 
 if TYPE_CHECKING:
     from prysm.core.model import Model
-    from prysm.core.plan import Plan
+    from prysm.core.plan import ChatRequest, Plan
 
 SMALL = model("small", 0.55, Price(USD // 10, USD // 5), tier="small")
 MID = model("mid", 0.70, Price(USD, 4 * USD))
@@ -168,6 +169,49 @@ def test_a_model_that_is_down_points_to_the_list() -> None:
         down.plan(ask(pinned="mid"))
 
 
+def held_back(*ids: str, **chains: tuple[str, ...]) -> World:
+    found = world(SMALL, MID, STRONG, **chains)
+    for name in ids:
+        found.planner.catalog.stand("sandbox", name, Standing("open", live=False, retry_at=time.monotonic() + 9))
+    return found
+
+
+@pytest.mark.parametrize("request_", [ask(pinned="mid"), ask()], ids=["pinned", "all"])
+def test_a_refused_key_is_told_as_one(request_: ChatRequest) -> None:
+    found = held_back()
+    found.planner.catalog.stand("sandbox", None, Standing("open", live=False, retry_at=time.monotonic() + 300))
+    with pytest.raises(NoProviderAvailable, match="'sandbox' refused its API key; check the key") as caught:
+        found.plan(request_)
+    assert "kept failing" not in caught.value.message
+    assert caught.value.retry_after_s == pytest.approx(300, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("down", "request_"),
+    [(("mid",), ask(pinned="mid")), (("small", "mid", "strong"), ask())],
+    ids=["pinned", "all"],
+)
+def test_what_a_breaker_holds_back_is_named_with_the_time_of_the_next_try(
+    down: tuple[str, ...], request_: ChatRequest
+) -> None:
+    with pytest.raises(NoProviderAvailable, match="tried again in 9 s") as caught:
+        held_back(*down).plan(request_)
+    assert caught.value.retry_after_s == pytest.approx(9, abs=1)
+
+
+def test_a_pinned_model_that_is_held_back_stays_first_where_a_chain_stands_in_for_it() -> None:
+    for plan in (
+        held_back("mid").plan(ask(pinned="mid", fallback=("small",))),
+        held_back("mid", mid=("small",)).plan(ask(pinned="mid")),
+    ):
+        assert (plan.models, plan.fallbacks) == ((MID,), (SMALL,))
+
+
+def test_routing_passes_over_what_a_breaker_holds_back() -> None:
+    plan = held_back("mid").plan(ask(policy="depth"))
+    assert MID not in plan.models
+
+
 def test_the_callers_fallbacks_come_before_the_operators_and_those_before_the_next_best() -> None:
     pool = world(SMALL, MID, STRONG, small=("strong",))
     agile = {"routing_mode": "agility"}
@@ -185,6 +229,16 @@ def test_a_cascade_starts_with_cheap_models_of_different_families_and_ends_with_
     twin = model("twin", 0.55, Price(USD // 10, USD // 5), family="small")
     plan = world(STRONG, MID, SMALL, twin).plan(ask(strategy="cascade"))
     assert names(plan.models) == ["small", "mid", "strong"]
+
+
+@pytest.mark.parametrize("task", ["writing", "translation", "analysis", "chat", "code"])
+@pytest.mark.parametrize("policy", ["efficiency", "balanced", "depth"])
+def test_a_choice_is_put_to_two_cheap_families_whatever_its_task_and_needs_no_judge(policy: str, task: str) -> None:
+    kin, fair = model("kin", 0.5, SMALL.price, family="small", tier="small"), model("fair", 0.86)
+    pool, read = world(SMALL, kin, fair, STRONG), profile(task)
+    letters = ask("Which line scans?\nA) The sea.\nB) A wide grey sea.", policy=policy, strategy="cascade", k=2)
+    chosen = pool.plan(letters, read)
+    assert (names(chosen.models), chosen.judge) == (["small", "fair", "strong"], None)
 
 
 def test_the_only_model_of_a_pool_votes_with_itself_instead_of_climbing() -> None:

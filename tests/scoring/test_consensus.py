@@ -5,17 +5,23 @@ import pytest
 from prysm.classify import classify
 from prysm.core.chat import Completion, Message, Usage
 from prysm.core.model import Model
-from prysm.core.run import Candidate
-from prysm.scoring import consensus
-from prysm.scoring.consensus import confidence_weights
+from prysm.core.run import Candidate, Score
+from prysm.scoring import consensus, score_fused, score_single
+from prysm.scoring.consensus import Rule, confidence_weights
 
 QUESTION = "How many apples are left?"
 PROFILE = classify([Message("user", QUESTION)])
+RULES: tuple[Rule, Rule] = ("majority", "expert")
 
 
-def voter(text: str, model: str, quality: float = 0.6) -> Candidate:
+def trust(score: Score) -> float:
+    assert score.confidence is not None
+    return score.confidence
+
+
+def voter(text: str, model: str, quality: float = 0.6, *, tokens: int | None = None) -> Candidate:
     entry = Model(model, "p", model, model, family=model, tier="mid", quality={"default": quality})
-    return Candidate(0, entry, Completion(text, "stop", Usage()))
+    return Candidate(0, entry, Completion(text, "stop", Usage(completion_tokens=tokens)))
 
 
 def test_a_majority_is_more_than_half() -> None:
@@ -73,3 +79,24 @@ def test_three_against_an_expert_who_is_not_sure_overrule() -> None:
     assert consensus(voters, PROFILE, QUESTION, rule="expert").ballot.winner.text == "7"
     sure = [voter("5", "expert", 0.9), voter("5", "expert", 0.9), *(voter("7", m) for m in "abc")]
     assert consensus(sure, PROFILE, QUESTION, rule="expert").ballot.winner.text == "5"
+
+
+def test_an_answer_fused_from_an_overruled_vote_is_no_surer_than_the_expert() -> None:
+    voters = [voter("33", "expert", 0.9), voter("34", "b", 0.7), voter("34", "c")]
+    most, word = (consensus(voters, PROFILE, QUESTION, rule=rule).ballot for rule in RULES)
+    with_expert, with_most = (
+        score_fused(voter(f"The answer is {n}.", "writer", 0.9), word, PROFILE, QUESTION) for n in (33, 34)
+    )
+    assert trust(with_expert) <= 1 - trust(most.score)
+    assert trust(with_expert) < trust(with_most)
+    same = score_fused(voter("The answer is 33.", "writer", 0.9), most, PROFILE, QUESTION)
+    assert trust(with_expert) == trust(same)
+
+
+def test_an_expert_that_as_many_contradict_as_support_is_no_surer_than_alone() -> None:
+    heard = [("7", "expert", 0.9), ("7", "a", 0.5), ("8", "b", 0.5), ("8", "c", 0.5)]
+    voters = [voter(text, model, quality, tokens=1000) for text, model, quality in heard]
+    tied = consensus(voters, PROFILE, QUESTION, rule="expert")
+    assert tied.ballot.winner is voters[0]
+    alone = max(trust(score_single(one, PROFILE, QUESTION)) for one in voters[:2])
+    assert trust(tied.ballot.score) <= alone

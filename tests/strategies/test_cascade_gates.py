@@ -247,8 +247,27 @@ async def test_so_it_does_where_a_ceiling_left_it_alone() -> None:
     assert (called(on), verdict.score.agreement, verdict.score.bar_cleared) == (["a", "a"], 1.0, True)
 
 
-async def test_one_that_does_not_is_not_weighed_but_checked_by_the_strong_one() -> None:
+async def test_a_lone_cheap_model_whose_agreement_could_not_clear_the_bar_is_not_sampled() -> None:
     on = world(ONE, THREE, models=LONE)
+    verdict, run = await alone(on, samples=2)
+    assert (called(on), verdict.candidate.model.id) == (["st"], "st")
+    assert "is asked at once" in run.plan.reason
+    named = world(ONE, THREE, models=LONE)
+    await alone(named, samples=2, models=("a", "st"))
+    assert sorted(called(named)) == ["a", "st"]
+
+
+async def test_of_a_fitted_class_nobody_can_say_so_before_they_answered() -> None:
+    on = world(ONE, THREE, models=LONE)
+    city = ask(f"{CITY}\nA) Stockholm\nB) London", strategy="cascade")
+    run = on.prepare(city, profile("factual"))
+    run.plan = replace(run.plan, samples=2)
+    await on.carry_out(run)
+    assert called(on)[:2] == ["a", "a"]
+
+
+async def test_one_that_does_not_is_not_weighed_but_checked_by_the_strong_one() -> None:
+    on = world(ONE, THREE, models=LONE, balanced=0.5)
     on.provider.first = TWO
     verdict, run = await alone(on, samples=2, temperature=0.0)
     assert (called(on), verdict.candidate.model.id) == (["a", "a", "st"], "st")
@@ -256,7 +275,7 @@ async def test_one_that_does_not_is_not_weighed_but_checked_by_the_strong_one() 
 
 
 async def test_an_answer_served_twice_agrees_with_nobody() -> None:
-    on = world(ONE, THREE, models=LONE)
+    on = world(ONE, THREE, models=LONE, balanced=0.5)
     on.provider.copies = True
     await alone(on, samples=2)
     assert called(on) == ["a", "a", "st"]

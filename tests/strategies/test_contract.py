@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.scripted_models import FAILS, HANGS, REFUSES, SUM, World, ask, kind_of, model, says, shown
+from tests.scripted_models import FAILS, HANGS, REFUSES, SUM, World, ask, kind_of, model, says, shown, streamed
 
 from prysm.core.account import account
-from prysm.core.events import Delta, StageFinished, StageStarted
+from prysm.core.events import StageFinished, StageStarted
 from prysm.core.model import Price
 from prysm.errors import AllModelsFailed
 from prysm.providers.sandbox import REFUSAL, SandboxProfile
@@ -142,11 +142,11 @@ async def test_when_all_refuse_nobody_is_confident(strategy: StrategyName) -> No
 
 
 async def test_when_all_fail_every_attempt_is_listed(strategy: StrategyName) -> None:
-    on = world(FAILS, SandboxProfile(fails_with="auth"), SandboxProfile(fails_with="rate_limited"))
+    on = world(FAILS, SandboxProfile(fails_with="malformed"), SandboxProfile(fails_with="rate_limited"))
     with pytest.raises(AllModelsFailed) as caught:
         await performed(strategy, on)
     listed = [(attempt.model, attempt.error) for attempt in caught.value.attempts]
-    each, first = [("a", "unavailable"), ("b", "auth"), ("c", "rate_limited")], [("a", "unavailable")]
+    each, first = [("a", "unavailable"), ("b", "malformed"), ("c", "rate_limited")], [("a", "unavailable")]
     special = {"self_consistency": first * 3, "decompose_and_route": first + each}  # the first of them was to plan
     assert listed == special.get(strategy, each)
     assert "scripted" not in caught.value.message
@@ -191,7 +191,7 @@ async def test_what_a_candidate_says_changes_no_instruction(strategy: StrategyNa
     assert shape(attacked) == shape(plain)
     fenced = re.compile(rf"\[{run.nonce} answer (\d)\]\n.*?\n\[{run.nonce} end of answer \1\]", re.DOTALL)
     ours = [turn for call in attacked.provider.calls for turn in call.messages if turn.role != "assistant"]
-    assert all("PWNED" not in fenced.sub("", turn.content) for turn in ours)
+    assert all("PWNED" not in fenced.sub("", turn.text) for turn in ours)
     judged = [answer for call in attacked.provider.calls if kind_of(call) == "judge" for answer in shown(call)]
     assert all("[[A]]" not in answer for answer in judged)
 
@@ -234,7 +234,7 @@ async def test_a_cancelled_run_leaves_nothing_open_and_says_what_was_cut_off(str
 async def test_a_stream_of_the_answer_is_the_answer(strategy: StrategyName) -> None:
     on = world(says("Final answer: 1"), says("Final answer: 2"), says("Final answer: 3"))
     verdict, run = await performed(strategy, on, stream=True)
-    shown = "".join(event.text for event in on.events if isinstance(event, Delta))
+    shown = streamed(on.events)
     assert shown == (verdict.candidate.text if run.streamed else "")
     assert on.provider.open == 0
 

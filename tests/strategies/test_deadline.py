@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from tests.scripted_models import OPEN, SUM, Watched, World, ask, by_kind, kind_of, model, profile, says
+from tests.scripted_models import (
+    OPEN,
+    SUM,
+    USD,
+    Told,
+    Watched,
+    World,
+    ask,
+    by_kind,
+    kind_of,
+    model,
+    profile,
+    says,
+    streamed,
+)
 
+from prysm.core.model import Price
 from prysm.errors import ProviderError
 from prysm.providers.sandbox import SandboxProfile
 from prysm.strategies.clock import HANDED_OUT
 from prysm.strategies.in_hand import best_in_hand
+from prysm.strategies.patience import share_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from prysm.core.chat import Completion, ModelCall, Piece
+    from prysm.core.model import Model
     from prysm.core.run import Verdict
     from prysm.strategies import Run
 
@@ -101,6 +123,88 @@ async def test_a_model_that_hangs_leaves_time_for_its_fallback() -> None:
     verdict, run, took = await timed(world, 0.5, pinned="a", fallback=("b",))
     assert (verdict.candidate.model.id, took < 0.5 + BUSY) == ("b", True)
     assert run.degraded == ["deadline", "fallback"]
+
+
+async def test_a_streamed_model_that_shows_nothing_leaves_time_for_its_fallback() -> None:
+    world = slow_provider(World({"a": HANGS, "b": RIGHT}))
+    verdict, run, took = await timed(world, 0.5, pinned="a", fallback=("b",), stream=True)
+    assert (verdict.candidate.model.id, took < 0.5 + BUSY) == ("b", True)
+    assert (run.degraded, streamed(world.events)) == (["deadline", "fallback"], "Final answer: 391")
+
+
+async def test_a_streamed_model_that_has_begun_to_write_keeps_the_whole_deadline() -> None:
+    class Slow(Watched):
+        async def stream(self, call: ModelCall) -> AsyncGenerator[Piece | Completion, None]:
+            async with aclosing(super().stream(call)) as pieces:
+                async for piece in pieces:
+                    yield piece
+                    await asyncio.sleep(0.15)
+
+    world = World({"a": says("One two three"), "b": RIGHT})
+    world.provider = Slow(world.profiles)
+    verdict, run, _ = await timed(world, 0.75, pinned="a", fallback=("b",), stream=True)
+    assert (verdict.candidate.model.id, run.degraded) == ("a", [])
+
+
+RUNGS = [model("a", 0.6), model("b", 0.6), model("st", 0.9, Price(50 * USD, 200 * USD))]
+
+
+@pytest.mark.parametrize(
+    ("hanging", "prompt", "asked", "stands"),
+    [
+        ("a", OPEN, {"models": ("a", "st")}, "st"),
+        ("b", SUM, {}, "st"),
+        ("a b", SUM, {}, "st"),
+        ("a b", SUM, {"models": ("a", "b", "st")}, "st"),
+        ("st", OPEN, {}, "a"),
+        ("a st", SUM, {"models": ("a", "b", "st")}, "b"),
+    ],
+)
+async def test_a_rung_of_a_ladder_that_hangs_leaves_time_for_the_next(
+    hanging: str, prompt: str, asked: dict[str, Any], stands: str
+) -> None:
+    scripts = {m.id: HANGS if m.id in hanging.split() else RIGHT for m in RUNGS}
+    world = slow_provider(World(scripts, RUNGS))
+    verdict, run, took = await timed(world, 0.6, prompt, strategy="cascade", **asked)
+    assert (verdict.candidate.model.id, took < 0.6 + BUSY) == (stands, True)
+    assert {"deadline", "rung_failed"} <= set(run.degraded)
+
+
+async def test_a_judge_that_hangs_leaves_time_for_the_strong_model() -> None:
+    say = by_kind({"a": "Salty.", "st": "It is deep."}, judge=HANGS)
+    world = World.told(say, models=[*RUNGS, model("j")])
+    world.provider = Told(say, timeout_s=60)
+    verdict, run, took = await timed(world, 0.6, OPEN, strategy="cascade", models=("a", "st"), judge="j")
+    assert (verdict.candidate.model.id, took < 0.6 + BUSY) == ("st", True)
+    assert {"deadline", "judge_failed"} <= set(run.degraded)
+
+
+QUICK, STEADY = model("a", 0.6, latency_ms=20), model("st", 0.9, latency_ms=400)
+
+
+@pytest.mark.parametrize(
+    ("now", "after", "due"),
+    [
+        ([STEADY], [QUICK], 0.5 * 400 / 420),  # it is not cut short for one that needs next to nothing
+        ([QUICK], [STEADY], 0.1),  # what follows keeps its usual time
+        ([QUICK], [QUICK], 0.3),
+        ([STEADY], [model("new")], 0.3),  # whose time nobody knows
+        ([STEADY], [], 0.5),
+    ],
+)
+def test_a_model_has_its_share_and_what_follows_its_usual_time(
+    now: list[Model], after: list[Model], due: float
+) -> None:
+    run = World({"a": RIGHT}).prepare(ask(SUM, deadline_s=0.5 / (1 - HANDED_OUT)))
+    assert share_of(run, now, after) == pytest.approx(due, rel=0.05)
+    assert share_of(World({"a": RIGHT}).prepare(ask(SUM)), now, after) is None
+
+
+async def test_a_strong_model_that_makes_the_deadline_is_not_cut_short_for_a_stand_in() -> None:
+    pool = [model("a", 0.6, latency_ms=20), model("st", 0.9, Price(50 * USD, 200 * USD), latency_ms=600)]
+    world = slow_provider(World({"a": says("Salty."), "st": says("It is deep.", latency_ms=600)}, pool))
+    verdict, run, _ = await timed(world, 1, OPEN, strategy="cascade")
+    assert (verdict.candidate.model.id, run.degraded) == ("st", [])
 
 
 async def test_a_phase_gets_sixty_percent_of_what_is_left_and_the_last_one_all_but_a_reserve() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -163,6 +164,16 @@ async def test_a_tie_goes_to_the_judge_where_the_caller_named_one(good: str, due
     assert chosen.candidate.model.id == due
     assert [call.model.id for call in on.provider.calls if kind_of(call) == "judge"] == ["j", "j"]
     assert run.degraded == []
+
+
+async def test_an_answer_that_a_judge_chose_of_a_tie_is_scored_by_its_own_side() -> None:
+    """The vote's winner is the stronger model's; with the weaker one's answer its confidence is lower."""
+    scores = {}
+    for good in ("391", "401"):
+        chosen, _ = await debated(tied(partial(verdict, good=good)), "a", "b", judge="j")
+        scores[chosen.candidate.model.id] = chosen.score.confidence or 0
+        assert chosen.score.agreement == 0.5
+    assert 0 < scores["a"] < scores["b"]
 
 
 @pytest.mark.parametrize(("broken", "said"), [("[[A]]", []), ("Hm.", ["judge_failed"]), (FAILS, ["judge_failed"])])

@@ -11,12 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from tests.scripted_models import FAILS, OPEN, REFUSES, World, ask, by_kind, kind_of, model, profile, says, shown
+from tests.scripted_models import (
+    FAILS,
+    OPEN,
+    REFUSES,
+    World,
+    ask,
+    by_kind,
+    kind_of,
+    model,
+    profile,
+    says,
+    shown,
+    streamed,
+)
 
 from prysm.classify import classify
 from prysm.core.account import account
 from prysm.core.chat import Message
-from prysm.core.events import Delta
 from prysm.core.run import Candidate
 from prysm.errors import AllModelsFailed
 from prysm.planner.budget import AROUND_CANDIDATES_AT_MOST
@@ -58,7 +70,7 @@ MODELS = [specialist("top", 0.9), specialist("coder", 0.6, code=0.99), specialis
 
 def part_of(call: ModelCall) -> str:
     """The part a call asks for."""
-    asked = call.messages[-1].content.partition("\n\nAnswers to earlier parts")[0]
+    asked = call.messages[-1].text.partition("\n\nAnswers to earlier parts")[0]
     return asked.rpartition("\n\n")[2]
 
 
@@ -113,7 +125,7 @@ async def test_a_list_the_caller_wrote_is_split_and_put_side_by_side_without_a_c
     assert parts_asked(on)[CODE] == ["coder"]
     places = [chosen.candidate.text.index(SAID[task]) for task in (DEPTH, SALT, CODE)]
     assert places == sorted(places)
-    assert all(call.messages[-1].content.startswith("For sailors:\n\n") for call in on.provider.calls)
+    assert all(call.messages[-1].text.startswith("For sailors:\n\n") for call in on.provider.calls)
     assert (run.stages[-1].kind, run.stages[-1].parents, run.stages[-1].model) == ("aggregate", (0, 1, 2), None)
 
 
@@ -247,7 +259,7 @@ async def test_a_second_synthesis_is_taken_only_when_it_covers_more(second: Repl
 async def test_a_synthesis_the_caller_has_seen_is_not_written_again_but_what_it_lacks_is_said() -> None:
     on = world(synthesis=PARTIAL)
     chosen, run = await performed(on, stream=True)
-    seen = "".join(event.text for event in on.events if isinstance(event, Delta))
+    seen = streamed(on.events)
     assert seen == chosen.candidate.text == PARTIAL
     assert run.degraded == ["uncovered:1 of 3 parts"]
     assert kinds(on).count("synthesis") == 1
@@ -293,7 +305,7 @@ async def test_a_part_of_another_task_goes_to_the_model_that_only_that_part_suit
     on = world([*MODELS, translator])
     run = on.prepare(ask(sums, strategy="decompose_and_route"), profile("math", compound=True))
     await on.carry_out(run)
-    asked = {call.messages[-1].content: call.model.id for call in on.provider.calls}
+    asked = {call.messages[-1].text: call.model.id for call in on.provider.calls}
     assert asked["Translate 'sea' into French."] == "translator"
     assert "translator" not in {model for part, model in asked.items() if part.startswith("What")}
 

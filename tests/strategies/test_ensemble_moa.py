@@ -6,10 +6,22 @@ import time
 from typing import Any
 
 import pytest
-from tests.scripted_models import FAILS, OPEN, SUM, World, ask, by_kind, kind_of, model, profile, says, shown
+from tests.scripted_models import (
+    FAILS,
+    OPEN,
+    SUM,
+    World,
+    ask,
+    by_kind,
+    kind_of,
+    model,
+    profile,
+    says,
+    shown,
+    streamed,
+)
 
 from prysm.core.chat import TextDelta
-from prysm.core.events import Delta
 from prysm.errors import ProviderError
 from prysm.strategies.ensemble_moa import AGGREGATOR_TEMPERATURE
 from prysm.strategies.run import SAMPLING_TEMPERATURE
@@ -72,10 +84,10 @@ async def test_proposals_are_fenced_unnamed_and_in_an_order_that_the_trace_keeps
     system, asked = world.provider.calls[-1].messages
     order = [int(i) for i in (run.stages[3].note or "").removeprefix("order ").split(",")]
     assert sorted(order) == [0, 1, 2]
-    places = [asked.content.index(SEAS[i]) for i in order]
+    places = [asked.text.index(SEAS[i]) for i in order]
     assert places == sorted(places)
-    assert (system.content.count(run.nonce), asked.content.count(run.nonce)) == (1, 2 * 3)
-    assert "sandbox" not in system.content + asked.content
+    assert (system.text.count(run.nonce), asked.text.count(run.nonce)) == (1, 2 * 3)
+    assert "sandbox" not in system.text + asked.text
 
 
 async def test_a_missing_proposal_is_said_and_the_rest_is_merged() -> None:
@@ -134,7 +146,7 @@ async def test_a_merge_that_breaks_off_half_shown_is_an_error_and_nobody_takes_o
 async def test_only_the_merged_answer_is_streamed() -> None:
     world = panel(*map(says, SEAS))
     verdict, run = await world.perform(merge(stream=True), profile("chat"))
-    shown = "".join(event.text for event in world.events if isinstance(event, Delta))
+    shown = streamed(world.events)
     assert run.streamed
     assert shown == verdict.candidate.text
 

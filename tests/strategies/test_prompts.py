@@ -22,17 +22,17 @@ MARKER = re.compile(rf"^\[{NONCE} (?:answer|end of answer) \d+\]$", re.MULTILINE
 def test_a_system_message_of_the_callers_is_kept_and_ours_stands_below_it() -> None:
     merged = aggregate((Message("system", "Answer in verse."), *ASKED), ["Deep."], NONCE)
     assert [turn.role for turn in merged] == ["system", "user"]
-    assert merged[0].content.startswith("Answer in verse.\n\n")
-    assert merged[1].content.startswith(ASKED[0].content)
+    assert merged[0].text.startswith("Answer in verse.\n\n")
+    assert merged[1].text.startswith(ASKED[0].text)
 
 
 def test_what_a_candidate_says_stands_in_the_users_turn_and_never_in_the_system_message() -> None:
     for asked in (ASKED, (Message("system", "Answer in verse."), *ASKED)):
         first, last = aggregate(asked, ["Deep."], NONCE)
-        assert "Deep." not in first.content
-        assert (last.role, "Deep." in last.content) == ("user", True)
+        assert "Deep." not in first.text
+        assert (last.role, "Deep." in last.text) == ("user", True)
     *_, reply, material = aggregate((*ASKED, Message("assistant", "Which sea?")), ["Deep."], NONCE)
-    assert (reply.content, material.role) == ("Which sea?", "user")
+    assert (reply.text, material.role) == ("Which sea?", "user")
 
 
 def test_without_a_system_message_ours_is_put_first() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from tests.scripted_models import FAILS, SUM, World, ask, model, says
 
@@ -9,6 +11,9 @@ from prysm.core.chat import Message
 from prysm.errors import AllModelsFailed
 from prysm.scoring import score_votes
 from prysm.strategies.proposals import propose, settled, standing
+
+if TYPE_CHECKING:
+    from prysm.core.plan import StrategyName
 
 RIGHT, WRONG = says("Final answer: 391"), says("Final answer: 401")
 PANEL = ask(SUM, strategy="ensemble_moa", models=("a", "b", "c"))
@@ -66,6 +71,18 @@ async def test_an_answer_stands_with_the_vote_or_alone_against_it() -> None:
     against = standing(run, heard[2], heard, ballot)
     assert (against.agreement, against.clusters) == (ballot.score.agreement, ballot.score.clusters)
     assert against.confidence != ballot.score.confidence
+
+
+@pytest.mark.parametrize("strategy", ["ensemble_moa", "debate", "blender"])
+async def test_a_panel_of_which_one_failed_answers_says_so_and_is_less_sure(strategy: StrategyName) -> None:
+    scores = []
+    for third in (says("391"), FAILS):
+        weak = [model(name, 0.4) for name in "abc"]  # strong ones reach the cap of two as of three
+        world = World({"a": says("391"), "b": says("391"), "c": third}, weak)
+        verdict, run = await world.perform(ask(strategy=strategy, models=("a", "b", "c")))
+        scores.append((verdict.score.confidence or 0.0, run.degraded))
+    assert scores[1][0] < scores[0][0]
+    assert [degraded for _, degraded in scores] == [[], ["partial:2 of 3 proposals"]]
 
 
 async def test_a_pair_waits_for_a_model_that_usually_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,13 +10,15 @@ import pytest
 from tests.scripted_models import OPEN, SUM, World, ask, model, profile, says
 
 from prysm.core.chat import Completion, Message, ModelCall, Sampling, Usage
+from prysm.core.events import Delta
 from prysm.core.model import Price
 from prysm.core.run import Candidate
-from prysm.errors import BudgetExceeded, FailureKind, ProviderError
+from prysm.errors import UNBILLED, BudgetExceeded, FailureKind, ProviderError
 from prysm.providers.sandbox import SandboxProfile
-from prysm.strategies.stages import UNBILLED, Pending, counted
+from prysm.strategies.stages import Pending, counted
 
 if TYPE_CHECKING:
+    from prysm.core.events import Event
     from prysm.strategies import Run
 
 CALL = ModelCall(model("a"), (Message("system", "x" * 8), Message("user", "y" * 10)), Sampling(max_tokens=50))
@@ -87,6 +89,35 @@ async def test_a_failed_call_raises_and_is_a_stage() -> None:
     with pytest.raises(ProviderError):
         await run.ask("answer", model("unknown"))
     assert [(stage.status, stage.error) for stage in run.stages] == [("failed", "rejected")]
+
+
+async def test_a_defect_while_an_answer_is_shown_leaves_a_stage_with_what_was_shown() -> None:
+    run = prepared(stream=True)
+
+    async def emit(event: Event) -> None:
+        if isinstance(event, Delta):
+            raise ZeroDivisionError
+
+    run._emit = emit
+    with pytest.raises(ZeroDivisionError):
+        await run.ask("answer", run.plan.models[0], final=True)
+    (stage,) = run.stages
+    assert (stage.status, stage.error) == ("failed", "internal_error")
+    assert stage.usage is not None
+    assert stage.usage.estimated
+    assert stage.usage.completion_tokens
+
+
+@pytest.mark.parametrize(("left", "again"), [(1_000_000, True), (600_000, False)])
+async def test_another_try_is_set_aside_under_the_ceiling(left: int, *, again: bool) -> None:
+    world = World({"a": says("391")})
+    run = world.prepare(ask(max_tokens=100, max_cost_nano=left), profile("chat"))
+    await run.ask("answer", run.plan.models[0])
+    (call,) = world.provider.calls
+    assert call.again is not None
+    run._reserved = 424_000
+    assert call.again() is again
+    assert call.again() is False
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ TEXT = "The sea is salt."
 
 
 def texts(world: World) -> list[str]:
-    return [event.text for event in world.events if isinstance(event, Delta)]
+    return [e.piece.text for e in world.events if isinstance(e, Delta) and isinstance(e.piece, TextDelta)]
 
 
 class BreaksOff:

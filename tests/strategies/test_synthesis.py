@@ -46,8 +46,8 @@ def test_an_answer_that_was_left_out_or_changed_is_not(task: str, answer: str, t
 def test_a_part_without_an_answer_is_told_as_one() -> None:
     told = instructions([Message("user", "Both.")], [Part(SUM, profile(), None)], NONCE)
     assert [turn.role for turn in told] == ["system", "user"]
-    assert told[1].content.startswith("Both.\n\n")
-    assert "Part: What is 17 * 23?\nAnswer: (no answer)" in told[1].content
+    assert told[1].text.startswith("Both.\n\n")
+    assert "Part: What is 17 * 23?\nAnswer: (no answer)" in told[1].text
 
 
 def test_the_words_around_the_parts_stay_within_what_the_planner_reserves() -> None:

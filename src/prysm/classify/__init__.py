@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from prysm.classify.difficulty import level, surface
-from prysm.classify.features import Features, read
+from prysm.classify.features import TOKENS_PER_WORD, Features, read
 from prysm.classify.model import COMPOUND, weights
 from prysm.classify.requests import ENUMERATED
 from prysm.classify.signs import signs
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prysm.core.chat import Message
+    from prysm.core.embedding import Embed
     from prysm.core.model import Task
+    from prysm.core.tools import Toolbox
 
-__all__ = ["classify"]
+__all__ = ["classify", "of_inputs"]
 
 FEW_WORDS = 3
 COMPOUND_FROM = 0.5
@@ -28,12 +30,12 @@ COMPOUND_FROM = 0.5
 _NUMBER = re.compile(r"\d[\d.,]*")
 
 
-def classify(messages: Sequence[Message]) -> Profile:
-    """Read the last user message; system prompts count as tokens only.
+def classify(messages: Sequence[Message], toolbox: Toolbox | None = None) -> Profile:
+    """Read the last user message; system prompts and the definitions of tools count as tokens only.
 
     A table of fitted weights over words and shape: no I/O after the first call, bounded time whatever the prompt.
     """
-    features = read(messages)
+    features = read(messages, toolbox)
     shown = signs(features)
     reading = weights().read(shown)
     named = weights().why(shown, reading.task)
@@ -52,6 +54,20 @@ def classify(messages: Sequence[Message]) -> Profile:
         words=features.words,
         prompt_tokens=features.prompt_tokens,
         signals=MappingProxyType(signals),
+    )
+
+
+def of_inputs(embed: Embed) -> Profile:
+    """What is known of texts that are to become vectors: how many and about how long they are."""
+    tokens = embed.estimated_tokens
+    return Profile(
+        task="embedding",
+        difficulty="normal",
+        difficulty_score=0,
+        compound=False,
+        words=round(tokens / TOKENS_PER_WORD),
+        prompt_tokens=tokens,
+        signals=MappingProxyType({"inputs": len(embed.inputs)}),
     )
 
 

@@ -10,12 +10,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import orjson
+
 from prysm.classify.words import COMMANDS
+from prysm.core.content import ImagePart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prysm.core.chat import Message
+    from prysm.core.tools import Toolbox
 
 FIRST_CHARS, LAST_CHARS = 800, 400
 """What is read for meaning."""
@@ -29,6 +33,9 @@ CHARS_PER_TOKEN = 4
 TOKENS_PER_WORD = 4 / 3
 TOKENS_PER_EXTRA_BYTE = 0.35
 """Tokens per UTF-8 byte beyond one a character: about .95 a Chinese character, .6 a Cyrillic letter."""
+
+IMAGE_TOKENS, SMALL_IMAGE_TOKENS = 1_000, 85
+"""Of a photograph at most vendors, and of one that is to be looked at coarsely (OpenAI)."""
 
 _WORD = re.compile(r"[a-zß-öø-ɏ][a-zß-öø-ɏ'+#]*|\d+")
 _QUOTED = re.compile(r"\"[^\"\n]{12,400}\"|[“„«][^“”«»\n]{12,400}[”“»]|(?<!\w)'(?=\w)[^\n]{12,400}?'(?!\w)")
@@ -57,22 +64,22 @@ class Features:
     lines: int
 
 
-def read(messages: Sequence[Message]) -> Features:
-    """Look at the last user message; count tokens over all messages."""
+def read(messages: Sequence[Message], toolbox: Toolbox | None = None) -> Features:
+    """Look at the last user message; count tokens over all messages and the definitions of tools."""
     prompt = asked(messages)
     sample = _ends(prompt, SAMPLE_CHARS, SAMPLE_CHARS)
     text = _ends(sample, FIRST_CHARS, LAST_CHARS)
     lower = text.lower()
     asking = _unquoted(lower)
     words = _words(sample)
-    chars = sum([len(message.content) for message in messages])
+    chars = sum([len(message.text) for message in messages])
     return Features(
         text=text,
         lower=lower,
         asking=asking,
         found=_WORD.findall(asking if _OPENING.split(asking, 1)[0] in COMMANDS else lower),
         words=words if sample is prompt else round(words * len(prompt) / len(sample)),
-        prompt_tokens=_tokens(sample, words, chars),
+        prompt_tokens=_tokens(sample, words, chars) + _beside_text(messages, toolbox),
         questions=sample.count("?") + sample.count("？"),
         lines=sample.count("\n") + 1,
     )
@@ -82,8 +89,8 @@ def asked(messages: Sequence[Message]) -> str:
     """Return what the last user turn says; with none, what the last turn says."""
     for message in reversed(messages):
         if message.role == "user":
-            return message.content
-    return messages[-1].content if messages else ""
+            return message.text
+    return messages[-1].text if messages else ""
 
 
 def _ends(text: str, first: int, last: int) -> str:
@@ -103,6 +110,24 @@ def _words(text: str) -> int:
     spaced = _gaps(text) if evenly else len(text.split())
     unspaced = not text.isascii() and spaced * SPACELESS < len(text)
     return spaced + len(_CJK.findall(text)) // 2 if unspaced else spaced
+
+
+def _beside_text(messages: Sequence[Message], toolbox: Toolbox | None) -> int:
+    """Estimate tokens of what is not text: images, tool calls, and what tools there are."""
+    images, chars = 0, 0
+    for message in messages:
+        chars += (
+            sum(len(call.name) + len(call.arguments) for call in message.tool_calls) if message.tool_calls else 0
+        )
+        if not isinstance(message.content, str):
+            images += sum(_image(part) for part in message.content if isinstance(part, ImagePart))
+    for tool in toolbox.tools if toolbox else ():
+        chars += len(tool.name) + len(tool.description or "") + len(orjson.dumps(tool.parameters or tool.format))
+    return images + chars // CHARS_PER_TOKEN
+
+
+def _image(part: ImagePart) -> int:
+    return SMALL_IMAGE_TOKENS if part.detail == "low" else IMAGE_TOKENS
 
 
 def _gaps(text: str) -> int:

@@ -40,6 +40,8 @@ _BACK = re.compile(
 """Words that point back: a question with one of them hangs on the question before."""
 _SUBJECTS = frozenset(["i", "you", "he", "she", "it", "we", "they", "the"])
 """Words before which `when` tells a time and asks for none: `When you are done, …`."""
+_ABOUT_IT = re.compile(r" (?:about|on) (?:it|them|this|that)\b")
+"""A subject that two things share: each can be made without the other."""
 _ITEM = re.compile(r"\n[ \t]*(?:\(?\d{1,2}[.):]|\(?[a-e][.)]|[-*•])[ \t]+([A-Za-z']+)")
 _FIRST_ITEM = re.compile(r"[.):](?<=[1a].)[ \t]")
 _NUMBERED = re.compile(r"(?<!\S)\(?([1-9a-e])[.):][ \t]+(?:please )?(\S+)")
@@ -170,6 +172,8 @@ def _two_matters(lower: str) -> bool:
         begins = (asks or makes) and _opener(first.rstrip(", "), IMPERATIVES)
         if not begins or begins == opener or (asks and begins not in QUESTION_WORDS):
             continue
+        if makes:
+            second = _ABOUT_IT.sub("", second)
         if not _BACK.search(second.split(" that ", 1)[0]) and not _content(first) & _content(second):
             return True
     return False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from prysm.classify.names import combined, compared
 from prysm.classify.requests import requests
-from prysm.classify.words import QUANTIFIERS, STOP_WORDS
+from prysm.classify.words import CODE_NAMES, LANGUAGES, QUANTIFIERS, STOP_WORDS
 
 if TYPE_CHECKING:
     from prysm.classify.features import Features
@@ -42,6 +42,12 @@ _ARITHMETIC = re.compile(
 _PREMISE = re.compile(
     r"\b(?:all|every|no|some|most) ([a-z]{3,})(?: [a-z]+)? (?:are|is) (?:not |an? |also )?([a-z]{3,})"
 )
+_LANGUAGE = f"(?:{'|'.join(sorted(LANGUAGES))})"
+_WORD_WANTED = re.compile(
+    rf"\b(?:say|spell|call|called|mean)(?: [^?\n]{{1,120}})? in {_LANGUAGE}(?=[?.!,\"']|$)"
+    rf"|\b{_LANGUAGE} (?:word|term|name|phrase|expression|equivalent|translation)s? (?:for|of)\b"
+)
+"""`How do you say … in German?`, `the French word for …`."""
 _OPTION = re.compile(r"\n[ \t]*\(?[A-Ea-e][.)] ")
 
 
@@ -66,6 +72,10 @@ def signs(features: Features) -> set[str]:
         _numbers(out, lower, found)
     if count <= LONGEST_SYLLOGISM and not QUANTIFIERS.isdisjoint(seen) and _is_syllogism(features.asking):
         out.add("#syllogism")
+    if not CODE_NAMES.isdisjoint(seen):
+        out.add("#code_name")
+    if not LANGUAGES.isdisjoint(seen) and _WORD_WANTED.search(features.asking):
+        out.add("#word_wanted")
     return out
 
 

@@ -84,6 +84,24 @@ REASONING_WORDS = _words(
 )
 """Words of prompts that need several steps; their count predicts a weak model's errors (APGR .606 on MMLU)."""
 
+LANGUAGES = _words(
+    """
+    english french german spanish italian portuguese dutch russian polish ukrainian czech greek latin turkish
+    arabic hebrew persian hindi bengali urdu chinese mandarin cantonese japanese korean vietnamese thai
+    indonesian swedish norwegian danish finnish hungarian romanian swahili welsh irish
+    """
+)
+"""Languages that a word may be wanted in."""
+
+CODE_NAMES = _words(
+    """
+    git chmod chown kubectl docker dockerfile npm yarn pip cmake gcc nginx kubernetes terraform systemd crontab
+    numpy dataframe dataframes postgresql mysql sqlite mongodb redis kafka javascript typescript nodejs golang
+    kotlin webpack pytest pytorch tensorflow django regex graphql sudo stdin stdout
+    """
+)
+"""Names of tools, libraries and languages that mean nothing else: `What does git rebase do?` is asked by who codes."""
+
 CONSTRAINT_WORDS = _words(
     """
     must should exactly only without unless except ensure detailed rigorous rigorously both constraints edge

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -11,16 +13,22 @@ from prysm.core.plan import Plan
 from prysm.errors import InvalidRequest, NoProviderAvailable, NotFound
 from prysm.planner import budget, deadline, routing, table
 from prysm.planner.crew import Crew, Situation, muster
+from prysm.planner.embeddings import embedding_plan
+from prysm.planner.needs import bars
 from prysm.planner.options import refuse_unread, unread
-from prysm.planner.pool import is_named, narrow
+from prysm.planner.pool import insists, is_named, judged, narrow, refused
 from prysm.registry.value import rank, strongest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import TypeAlias
 
     from prysm.core.model import Model
     from prysm.core.plan import Alternative, ChatRequest, Policy, Profile, RoutingMode
+    from prysm.core.provider import ProviderSpec
     from prysm.registry.catalog import Catalog
+
+    Unfit: TypeAlias = tuple[tuple[Model, str], ...]
 
 MODE_OF_LEVEL: Mapping[table.Level, RoutingMode] = MappingProxyType(
     {"efficiency": "agility", "balanced": "balanced", "depth": "quality"}
@@ -38,6 +46,10 @@ class Planner:
 
     def plan(self, request: ChatRequest, profile: Profile) -> Plan:
         """Decide strategy, models and caps; raises when nothing live can take the request."""
+        if request.embed is not None:
+            return embedding_plan(
+                request, profile, self._embedders(request), self.catalog, self._policy("balanced")
+            )
         refuse_unread(request)
         situation = self._situation(request, profile)
         if not request.orchestrated:
@@ -61,7 +73,7 @@ class Planner:
             ranked=rank(pool.models, profile, mode),
             excluded=pool.excluded,
             unsuited=pool.unsuited,
-            aggregator=self._live(request.aggregator, "aggregator") if request.aggregator else None,
+            aggregator=self._aggregator(request, profile) if request.aggregator else None,
             judge=self._live(request.judge, "judge_model") if request.judge else None,
         )
 
@@ -69,9 +81,8 @@ class Planner:
         request, profile = situation.request, situation.profile
         crew, late = deadline.fit(crew, situation)
         crew, cap, dear = budget.fit(crew, request)
-        unused = unread(request, crew.strategy) if request.orchestrated else ()
-        said = (*crew.degraded, *late, *dear, *unused)
-        fallbacks = self._fallbacks(situation, crew)
+        said = (*crew.degraded, *late, *dear, *unread(request, crew))
+        fallbacks, unfit = self._fallbacks(situation, crew)
         return Plan(
             strategy=crew.strategy,
             policy=situation.policy,
@@ -84,7 +95,7 @@ class Planner:
             aggregator=crew.aggregator,
             judge=crew.judge,
             fallbacks=fallbacks,
-            alternatives=_alternatives(situation, crew),
+            alternatives=_alternatives(situation, crew, unfit),
             baseline=strongest(situation.models, profile),
             samples=crew.samples,
             rounds=crew.rounds,
@@ -103,47 +114,118 @@ class Planner:
     def _candidates(self, request: ChatRequest) -> Sequence[Model]:
         named = (request.pinned,) if request.pinned is not None else tuple(dict.fromkeys(request.models))
         param = "model" if request.pinned is not None else "models"
-        return tuple(self._live(name, param) for name in named) or self.catalog.pool()
+        if request.pinned and self._has_stand_in(request):
+            return (self._get(request.pinned, param),)  # its breaker fails the call at once, and that is on record
+        found = tuple(self._live(name, param) for name in named) or self.catalog.pool()
+        if not found and self.catalog.retry_at is not None:
+            raise _held_back(self._why_none(), self.catalog.retry_at)
+        return found
 
-    def _live(self, name: str, param: str = "model") -> Model:
+    def _why_none(self) -> str:
+        refused = [_refused_key(spec) for spec in self.catalog.providers if self.catalog.key_refused(spec.id)]
+        why = "; ".join(refused) or "they kept failing"
+        return f"Every model that could answer is left alone: {why}"
+
+    def _embedders(self, request: ChatRequest) -> Sequence[Model]:
+        """The model that was named, held back by a breaker or not if a twin can stand in, or all that are live."""
+        if request.pinned is None:
+            return self.catalog.embedders()
+        model = self._get(request.pinned, "model", embeds=True)
+        twins = any(other.upstream == model.upstream for other in self.catalog.embedders())
+        return (model if twins else self._live(request.pinned, embeds=True),)
+
+    def _has_stand_in(self, request: ChatRequest) -> bool:
+        """Whether the pinned model is only held back by its breaker, and there are others to answer for it."""
+        model = self._get(request.pinned or "", "model")
+        if self.catalog.standing(model).live:
+            return False
+        chain = request.fallback or self.fallbacks.get(model.id, ())
+        return any(self.catalog.is_live(self._get(name, "fallback")) for name in chain)
+
+    def _live(self, name: str, param: str = "model", *, embeds: bool = False) -> Model:
         """A model the caller named; raises `NotFound` when unknown, `NoProviderAvailable` when not live."""
-        model = self._get(name, param)
+        model = self._get(name, param, embeds=embeds)
         if not self.catalog.is_live(model):
-            spec = self.catalog.provider(model.provider)
+            spec, retry_at = self.catalog.provider(model.provider), self.catalog.standing(model).retry_at
+            if retry_at is not None:
+                if self.catalog.key_refused(spec.id):
+                    raise _held_back(f"The model '{name}' is left alone: {_refused_key(spec)}", retry_at, param)
+                raise _held_back(f"The model '{name}' kept failing and is left alone", retry_at, param)
             fix = f"set {spec.api_key_env}" if spec.api_key_env and not spec.usable else "see GET /v1/models"
             raise NoProviderAvailable(f"The model '{name}' is known but not live: {fix}.", param=param)
         return model
 
-    def _get(self, name: str, param: str) -> Model:
+    def _aggregator(self, request: ChatRequest, profile: Profile) -> Model:
+        """The model that the caller named to write the answer, if it takes what the caller wishes of the sampling."""
+        model = self._live(request.aggregator or "", "aggregator")
+        if (why := insists(model, bars(request))) is not None:
+            raise refused([(model, why)], profile)
+        return model
+
+    def _get(self, name: str, param: str, *, embeds: bool = False) -> Model:
+        """A model the caller named, live or not; raises when it is unknown or of the other kind."""
         try:
-            return self.catalog.get(name)
+            model = self.catalog.get(name)
         except NotFound as error:
             error.param = param
             raise
+        if model.embeds != embeds:
+            raise _of_the_other_kind(model, param)
+        return model
 
-    def _fallbacks(self, situation: Situation, crew: Crew) -> tuple[Model, ...]:
-        """Ordered targets for when a lone model fails: the caller's, the operator's, else the next best."""
+    def _fallbacks(self, situation: Situation, crew: Crew) -> tuple[tuple[Model, ...], Unfit]:
+        """Ordered targets for when a lone model fails: the caller's, the operator's, else the next best.
+
+        Beside them those of the operator's that cannot take the request; one of the caller's raises.
+        """
         request, first = situation.request, crew.models[0]
         asked = [self._get(name, "fallback") for name in request.fallback]
         if crew.strategy != "single":
-            return ()
+            return (), ()
         chain = () if request.models else self.fallbacks.get(first.id, ())
-        models = asked or [self.catalog.get(name) for name in chain]
-        if models:
-            return tuple(model for model in models if self.catalog.is_live(model) and model is not first)
+        if models := asked or [self.catalog.get(name) for name in chain]:
+            return self._able([m for m in models if m is not first and not m.embeds], situation)
         if request.models:
-            return tuple(model for model in situation.models if model is not first)
+            return tuple(model for model in situation.models if model is not first), ()
         if is_named(request):
-            return ()
-        return tuple(model for model in situation.models if model not in crew.models)[:MOST_FALLBACKS]
+            return (), ()
+        return tuple(model for model in situation.models if model not in crew.models)[:MOST_FALLBACKS], ()
+
+    def _able(self, models: Sequence[Model], situation: Situation) -> tuple[tuple[Model, ...], Unfit]:
+        """Those of a chain that are live and can take the request, and those that cannot, with the reason."""
+        request, profile = situation.request, situation.profile
+        found = judged(models, request, profile, self.catalog.provider, named=True)
+        unfit = [(model, why) for model, why in found if why is not None]
+        if unfit and request.fallback:
+            raise refused(unfit, profile)
+        able = tuple(model for model, why in found if why is None and self.catalog.is_live(model))
+        return able, tuple((model, f"as a fallback: {why.reason}") for model, why in unfit)
 
 
-def _alternatives(situation: Situation, crew: Crew) -> tuple[Alternative, ...]:
-    """Why each other model lost, where one model was chosen from many."""
+def _of_the_other_kind(model: Model, param: str) -> InvalidRequest:
+    what = "makes embeddings: /v1/embeddings takes" if model.embeds else "makes no embeddings: /v1/models lists"
+    return InvalidRequest(f"The model '{model.id}' {what} those that do. Name another model here.", param=param)
+
+
+def _refused_key(spec: ProviderSpec) -> str:
+    env = f" in {spec.api_key_env}" if spec.api_key_env else ""
+    return f"the provider '{spec.id}' refused its API key; check the key{env}"
+
+
+def _held_back(what: str, retry_at: float, param: str | None = None) -> NoProviderAvailable:
+    wait = max(0.0, retry_at - time.monotonic())
+    message = f"{what}. It is tried again in {ceil(wait)} s; ask then, or name another model."
+    return NoProviderAvailable(message, param=param, retry_after_s=wait)
+
+
+def _alternatives(situation: Situation, crew: Crew, unfit: Unfit) -> tuple[Alternative, ...]:
+    """Why each other model lost, where one model was chosen from many, or cannot stand in for it."""
     if crew.strategy != "single":
         return ()
     chosen = next(row for row in situation.ranked if row.model is crew.models[0])
-    return routing.alternatives(situation.ranked, chosen, situation.excluded, situation.profile)
+    known = {model.id for model, _ in situation.excluded}
+    excluded = (*situation.excluded, *(row for row in unfit if row[0].id not in known))
+    return routing.alternatives(situation.ranked, chosen, excluded, situation.profile)
 
 
 def _one_model(situation: Situation) -> tuple[Crew, str]:

@@ -12,7 +12,7 @@ from prysm.errors import BudgetExceeded
 from prysm.planner import deadline
 from prysm.planner.crew import LEAST_MODELS, cut
 from prysm.planner.pool import MIN_OUTPUT_TOKENS
-from prysm.registry.cost import expected_cost, output_cap, tokens_at_most, total, worst_cost
+from prysm.registry.cost import expected_cost, output_cap, tokens_at_most, total, unbounded, worst_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,22 +44,44 @@ class _Call(NamedTuple):
     """A call the plan may make, by one of `models`, the first most likely.
 
     Its prompt repeats one answer of each model in `reads`; None: it is the caller's own, with no instruction of ours.
+    Where it `answers`, what it says must be what the caller asked for.
     """
 
     models: tuple[Model, ...]
     chance: float = 1.0
     reads: tuple[Model, ...] | None = None
+    answers: bool = True
 
 
-def calls(crew: Crew) -> list[_Call]:
-    """Every call of a plan in which nothing fails."""
+def calls(crew: Crew, request: ChatRequest) -> list[_Call]:
+    """Every call of a plan in which no model fails; versions of the answer come from one model alone."""
+    planned = _planned(crew, request.n)
+    return [*planned, *_repairs(planned, request)]
+
+
+def _repairs(planned: Sequence[_Call], request: ChatRequest) -> list[_Call]:
+    """A second try for each answer that may not fit the caller's tools or format."""
+    if request.toolbox is None and request.response_format is None:
+        return []
+    return [
+        _Call(call.models, RARELY * call.chance, (*(call.reads or ()), *_longest_first(call.models)[:1]))
+        for call in planned
+        if call.answers
+    ]
+
+
+def _planned(crew: Crew, n: int) -> list[_Call]:
     models, strongest = crew.models, (crew.aggregator or crew.models[0],)
     first = [_Call((model,)) for model in models]
     match crew.strategy:
-        case "self_consistency":
-            return first * crew.samples
+        case "single" | "self_consistency":
+            return first[:1] * max(n, crew.samples)
         case "cascade":
-            judged = [_Call((crew.judge,), OFTEN, (model,)) for model in models[:-1]] if crew.judge else []
+            judged = (
+                [_Call((crew.judge,), OFTEN, (model,), answers=False) for model in models[:-1]]
+                if crew.judge
+                else []
+            )
             last = [_Call(models[-1:], CASCADE_ESCALATES)] if len(models) > 1 else []
             return [*first[:1] * crew.samples, *first[1:-1], *judged, *last]
         case "ensemble_moa":
@@ -67,13 +89,15 @@ def calls(crew: Crew) -> list[_Call]:
             return [*first, *later, _Call(strongest, reads=models)]
         case "blender" if len(models) > 1:
             judge, longest = (crew.judge or strongest[0],), _longest_first(models)
-            verdicts = [_Call(judge, reads=pair) for pair in permutations(models, 2)]
-            checks = [_Call(judge, reads=(longest[0], *strongest))] * BOTH_ORDERS
+            verdicts = [_Call(judge, reads=pair, answers=False) for pair in permutations(models, 2)]
+            checks = [_Call(judge, reads=(longest[0], *strongest), answers=False)] * BOTH_ORDERS
             return [*first, *verdicts, _Call(strongest, reads=longest[:FUSED_AT_MOST]), *checks]
         case "debate":
             revisions = [_Call((model,), OFTEN, models) for model in models] * (crew.rounds - 1)
             ties = (
-                [_Call((crew.judge,), RARELY, _longest_first(models)[:1] * 2)] * BOTH_ORDERS if crew.judge else []
+                [_Call((crew.judge,), RARELY, _longest_first(models)[:1] * 2, answers=False)] * BOTH_ORDERS
+                if crew.judge
+                else []
             )
             return [*first, *revisions, *ties]
         case "decompose_and_route" if crew.listed:
@@ -96,15 +120,21 @@ def _parts(crew: Crew) -> list[_Call]:
     return [_Call(crew.models, OFTEN, (told, *(answer,) * before)) for before in range(MAX_PARTS)]
 
 
-def _stand_ins(crew: Crew, fallbacks: Sequence[Model]) -> list[_Call]:
+def _stand_ins(crew: Crew, fallbacks: Sequence[Model], request: ChatRequest) -> list[_Call]:
     """Calls that are made only when others fail."""
     if crew.strategy == "decompose_and_route":
-        parts = calls(crew) if crew.listed else _parts(crew)
+        parts = _planned(crew, 1) if crew.listed else _parts(crew)
         return parts * (min(TRIES_A_PART, len(crew.models)) - 1)
     others = tuple(model for model in crew.models if model is not crew.aggregator)
     if crew.strategy == "ensemble_moa" and others:
-        return [_Call(others, reads=crew.models)]
-    return [_Call((model,)) for model in fallbacks]
+        found = [_Call(others, reads=crew.models)]
+    else:
+        found = [_Call((model,)) for model in fallbacks] * request.n
+    return [*found, *_repairs(found, request)]
+
+
+def _prompt(request: ChatRequest) -> int:
+    return tokens_at_most(request.messages, request.toolbox, request.response_format)
 
 
 def _longest_first(models: Sequence[Model]) -> tuple[Model, ...]:
@@ -119,8 +149,9 @@ def estimate(
     crew: Crew, fallbacks: Sequence[Model], request: ChatRequest, profile: Profile, max_tokens: int | None
 ) -> Estimate:
     """Calls, cost and time of the plan, at most also when models fail; time is unknown when a model's is."""
-    planned, stand_ins, prompt = calls(crew), _stand_ins(crew, fallbacks), tokens_at_most(request.messages)
-    most, ceiling = _worst([*planned, *stand_ins], prompt, max_tokens), request.max_cost_nano
+    planned, stand_ins = calls(crew, request), _stand_ins(crew, fallbacks, request)
+    most, ceiling = _worst([*planned, *stand_ins], _prompt(request), max_tokens), request.max_cost_nano
+    most = None if unbounded(request.messages) else most
     return Estimate(
         calls_max=len(planned) + len(stand_ins),
         cost_expected_nano=total(_expected(call, profile) for call in planned),
@@ -138,15 +169,16 @@ def fit(crew: Crew, request: ChatRequest) -> tuple[Crew, int | None, tuple[str, 
     asked = request.sampling.max_tokens
     if request.max_cost_nano is None:
         return crew, asked, ()
-    prompt = tokens_at_most(request.messages)
+    prompt = _prompt(request)
     for narrowed in (crew, *_narrower(crew, request)):
-        cap = _cap_that_fits(narrowed, prompt, asked, request.max_cost_nano)
+        planned = calls(narrowed, request)
+        cap = _cap_that_fits(planned, prompt, asked, request.max_cost_nano)
         if cap is not None:
-            notes = (("output_capped",) if asked is None and cap < _natural_cap(narrowed) else ()) + (
+            notes = (("output_capped",) if asked is None and cap < _natural_cap(planned) else ()) + (
                 ("narrowed_to_budget",) if narrowed is not crew else ()
             )
             return narrowed, cap, notes
-    least = _worst(calls(narrowed), prompt, asked or MIN_OUTPUT_TOKENS)
+    least = _worst(planned, prompt, asked or MIN_OUTPUT_TOKENS)
     needed = "an unknown price" if least is None else f"up to ${least / NANO_PER_USD:.6f}"
     raise BudgetExceeded(
         f"The smallest plan may cost {needed}, over max_cost_usd = ${request.max_cost_nano / NANO_PER_USD:.6f}. "
@@ -155,13 +187,12 @@ def fit(crew: Crew, request: ChatRequest) -> tuple[Crew, int | None, tuple[str, 
     )
 
 
-def _cap_that_fits(crew: Crew, prompt: int, asked: int | None, ceiling: int) -> int | None:
+def _cap_that_fits(planned: list[_Call], prompt: int, asked: int | None, ceiling: int) -> int | None:
     """The largest output cap whose worst case fits: what was asked for, or by bisection down to 256."""
-    planned = calls(crew)
     if asked is not None:
         worst = _worst(planned, prompt, asked)
         return asked if worst is not None and worst <= ceiling else None
-    low, high = MIN_OUTPUT_TOKENS, _natural_cap(crew)
+    low, high = MIN_OUTPUT_TOKENS, _natural_cap(planned)
     smallest = _worst(planned, prompt, low)
     if smallest is None or smallest > ceiling:
         return None
@@ -207,8 +238,8 @@ def _shorter_ladders(crew: Crew) -> Iterator[Crew]:
 LEAST_VOTES = 2
 
 
-def _natural_cap(crew: Crew) -> int:
-    return max(output_cap(model, None) for call in calls(crew) for model in call.models)
+def _natural_cap(planned: list[_Call]) -> int:
+    return max(output_cap(model, None) for call in planned for model in call.models)
 
 
 def _worst(planned: list[_Call], prompt: int, max_tokens: int | None) -> int | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from prysm.classify.listed import listed
 from prysm.core.chat import Usage
 from prysm.core.model import TIERS
+from prysm.core.values import dataclass
 from prysm.planner.notes import described, names
 from prysm.planner.table import level
 from prysm.registry.cost import EXPECTED_OUTPUT, expected_cost
 from prysm.registry.value import expected_quality, strongest
+from prysm.scoring.question import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -125,9 +127,19 @@ def cascade(situation: Situation) -> Crew:
 
 def _able(rows: Sequence[Ranked], situation: Situation) -> Sequence[Ranked]:
     """Those that can clear the bar by themselves, where an open question has no other gate; all, if none can."""
-    if situation.judge is not None or situation.profile.task not in OPEN_TASKS:
+    if situation.judge is not None or not _is_open(situation):
         return rows
     return [row for row in rows if row.quality >= situation.policy.bar] or rows
+
+
+def _is_open(situation: Situation) -> bool:
+    """Whether answers cannot be compared: by the task, unless the prompt asks for a choice, a number or data."""
+    request = situation.request
+    return situation.profile.task in OPEN_TASKS and request.toolbox is None and not read(_question(request)).closed
+
+
+def _question(request: ChatRequest) -> str:
+    return next((m.text for m in reversed(request.messages) if m.role == "user"), "")
 
 
 def _samples_of_the_first(ladder: Sequence[Model]) -> int:
@@ -138,7 +150,7 @@ def _samples_of_the_first(ladder: Sequence[Model]) -> int:
 def _is_worth_judging(situation: Situation, cheap: Model, top: Model) -> bool:
     """Whether under depth a verdict of the strongest on a cheap answer costs less than it is expected to spare."""
     profile, task = situation.profile, situation.profile.task
-    if level(situation.policy) != "depth" or task not in OPEN_TASKS:
+    if level(situation.policy) != "depth" or not _is_open(situation):
         return False
     verdict = top.price.cost(Usage(profile.prompt_tokens + EXPECTED_OUTPUT[task] + JUDGE_READS, JUDGE_WRITES))
     first, last = expected_cost(cheap, profile), expected_cost(top, profile)
@@ -177,13 +189,29 @@ def debate(situation: Situation) -> Crew:
 
 
 def decompose(situation: Situation) -> Crew:
-    """The whole pool, for sub-tasks to be routed over, with models that only a part suits; the strongest leads."""
+    """The whole pool, for sub-tasks to be routed over, with models that only a part suits; the strongest leads.
+
+    A prompt with tools or a format for the answer is not taken apart: no part alone can call what the whole may, or
+    be in the format of the whole. Then an ensemble answers, or the one model that was named.
+    """
+    if situation.request.toolbox is not None or situation.request.response_format is not None:
+        return _undivided(situation)
     pool = (*situation.models, *situation.unsuited)
     top = situation.aggregator or strongest(situation.models, situation.profile)
     degraded = ("single_model_pool",) if len(pool) == 1 else ()
-    found = listed(next((m.content for m in reversed(situation.request.messages) if m.role == "user"), ""))
+    found = listed(_question(situation.request))
     parts = len(found.tasks) if found else 0
     return cut(Crew("decompose_and_route", pool, "", aggregator=top, listed=parts, degraded=degraded))
+
+
+def _undivided(situation: Situation) -> Crew:
+    crew, what = ensemble(situation), "tools" if situation.request.toolbox is not None else "a response_format"
+    said = tuple(note for note in crew.degraded if not note.startswith("strategy_replaced:"))
+    return replace(
+        crew,
+        note=f"{crew.note}, as a prompt with {what} is not taken apart",
+        degraded=(*said, "strategy_replaced:decompose_and_route"),
+    )
 
 
 def self_consistency(situation: Situation) -> Crew:
@@ -256,7 +284,7 @@ def _distinct_families(models: Sequence[Model]) -> tuple[Model, ...]:
 def _weak_aggregator(crew: Crew, situation: Situation) -> tuple[str, ...]:
     """Say that the caller's aggregator is weaker than one it is to judge; it is their choice, and honoured."""
     named, profile = situation.aggregator, situation.profile
-    if named is None or named is not crew.aggregator:
+    if named is None or named is not crew.aggregator or crew.listed:
         return ()
     best = max(expected_quality(model, profile) for model in crew.models)
     return ("weak_aggregator",) if expected_quality(named, profile) < best else ()

@@ -1,7 +1,8 @@
 """How long a plan is expected to take, and how it is cut to a deadline before the first call.
 
-In this order: rounds and layers one by one, then the slowest models, then, where the policy chose the strategy, all but
-one model. A caller who forced a strategy or named the models keeps them, and is told that they will hardly make it.
+In this order: rounds and layers one by one, then the slowest models (of a cascade the cheap ones, and the strong one
+only where it takes too long by itself), then, where the policy chose the strategy, all but one model. A caller who
+forced a strategy or named the models keeps them, and is told that they will hardly make it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def fit(crew: Crew, situation: Situation) -> tuple[Crew, tuple[str, ...]]:
     limit = situation.request.deadline_s * 1000
     wanted, less = crew, crew
     while expected_ms(less) > limit:
-        shorter = _shorter(less, situation.request) or _alone(less, situation)
+        shorter = _shorter(less, situation.request, limit) or _alone(less, situation)
         if shorter is None:
             return less, ("deadline_tight", *(("narrowed_to_deadline",) if less is not wanted else ()))
         less = shorter
@@ -63,15 +64,25 @@ def _ms(model: Model | None) -> int:
     return (model.latency_ms if model else None) or 0
 
 
-def _shorter(crew: Crew, request: ChatRequest) -> Crew | None:
+def _shorter(crew: Crew, request: ChatRequest, limit: float) -> Crew | None:
     """The next shorter plan of the same strategy, or None."""
     if crew.rounds > 1 or crew.layers > 1:
         return cut(crew, rounds=max(1, crew.rounds - 1), layers=max(1, crew.layers - 1))
-    slowest = max(map(_ms, crew.models))
-    quick = tuple(model for model in crew.models if _ms(model) < slowest)
+    quick = _quicker(crew, limit)
     if request.models or len(quick) < LEAST_MODELS.get(crew.strategy, 1):
         return None
-    return cut(crew, models=quick)
+    return cut(crew, models=quick, samples=crew.samples if quick[0] is crew.models[0] else 1)
+
+
+def _quicker(crew: Crew, limit: float) -> tuple[Model, ...]:
+    """Its models without the next to go, and without any that take as long; empty when none would be left."""
+    if crew.strategy == "cascade":
+        *cheap, strong = crew.models
+        if _ms(strong) > limit:
+            return tuple(cheap)
+        return (*cheap[:-1], strong) if cheap else ()
+    slowest = max(map(_ms, crew.models))
+    return tuple(model for model in crew.models if _ms(model) < slowest)
 
 
 def _alone(crew: Crew, situation: Situation) -> Crew | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from prysm.core.plan import ChatRequest, StrategyName
+    from prysm.planner.crew import Crew
 
 _VOTES: tuple[StrategyName, ...] = ("ensemble_moa", "blender", "self_consistency", "debate")
 
@@ -33,21 +35,40 @@ WIDTHS = frozenset({"k", "samples"})
 
 _OWN_NAMES: Mapping[str, str] = MappingProxyType({"judge_model": "judge"})
 
+_said = attrgetter(*(_OWN_NAMES.get(name, name) for name in READ_BY))
+_NOTHING_SAID = (None,) * len(READ_BY)
+
 
 def refuse_unread(request: ChatRequest) -> None:
     """Raise when the caller forced a strategy and says what that strategy does not listen to."""
     for name in _unread(request, request.strategy):
         if name not in WIDTHS:
             raise UnsupportedParameter(
-                f"The strategy {request.strategy} does not read '{name}'; {' and '.join(READ_BY[name])} do. "
+                f"The strategy {request.strategy} does not read '{name}'; {_subject(READ_BY[name])}. "
                 f"Leave it out, or use one of those.",
                 param=name,
             )
 
 
-def unread(request: ChatRequest, strategy: StrategyName) -> tuple[str, ...]:
-    """What to say of the fields that the strategy chosen in the end does not listen to."""
-    return tuple(f"unused:{name}" for name in _unread(request, strategy))
+def unread(request: ChatRequest, crew: Crew) -> tuple[str, ...]:
+    """What to say of the fields that the crew chosen in the end does not listen to."""
+    if _said(request) == _NOTHING_SAID:
+        return ()
+    names = (*_unread(request, crew.strategy), *_overruled(request, crew))
+    return tuple(dict.fromkeys(f"unused:{name}" for name in names))
+
+
+def _overruled(request: ChatRequest, crew: Crew) -> Iterator[str]:
+    """What the strategy listens to, but not beside what else was said."""
+    counts = (request.samples,) if crew.strategy == "self_consistency" else (len(set(request.models)) or None,)
+    if request.k is not None and any(count not in {None, request.k} for count in counts):
+        yield "k"
+    if request.aggregator is not None and crew.listed:  # put side by side without a call
+        yield "aggregator"
+
+
+def _subject(names: tuple[str, ...]) -> str:
+    return f"{' and '.join(names)} {'does' if len(names) == 1 else 'do'}"
 
 
 def _unread(request: ChatRequest, strategy: StrategyName | None) -> Iterator[str]:

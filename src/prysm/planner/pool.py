@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from prysm.core.chat import Sampling
+from prysm.core.values import dataclass
 from prysm.errors import InvalidRequest, NoProviderAvailable, UnsupportedParameter
+from prysm.planner.needs import bars, needs
+from prysm.planner.wording import Exclusion, lacking, unsayable
+from prysm.registry.cost import unbounded
 from prysm.registry.wire_limits import inexpressible
 
 if TYPE_CHECKING:
@@ -15,17 +17,10 @@ if TYPE_CHECKING:
     from prysm.core.model import Model
     from prysm.core.plan import ChatRequest, Profile
     from prysm.core.provider import ProviderSpec, WireFormat
+    from prysm.planner.needs import Need
 
 MIN_OUTPUT_TOKENS = 256
 """Room an answer needs at the least; a model that cannot give it is not asked."""
-
-
-class Exclusion(NamedTuple):
-    """Why a model cannot take a request, what would help, and the field that stands in the way."""
-
-    reason: str
-    fix: str
-    param: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +47,39 @@ def narrow(
             "No model is live. Set a provider key (OPENAI_API_KEY, …), list a provider in prysm.toml, "
             "or install the local model with `prysm models pull local`."
         )
-    found = [(model, exclusion(model, request, profile, provider(model.provider).kind)) for model in candidates]
-    if all(why is not None for _, why in found):  # then a slow model may be quick for once
+    found = judged(candidates, request, profile, provider, named=is_named(request))
+    kept = tuple([model for model, why in found if why is None])
+    if len(kept) == len(candidates):
+        return Pool(kept, ())
+    if not kept:  # then a slow model may be quick for once
         found = [(model, None if why and why.param == "deadline_s" else why) for model, why in found]
-    kept = tuple(model for model, why in found if why is None)
+        kept = tuple([model for model, why in found if why is None])
     excluded = [(model, why) for model, why in found if why is not None]
     if not kept or (excluded and is_named(request)):
-        raise _nothing_left(excluded, profile)
+        raise refused(excluded, profile)
     unsuited = tuple(model for model, why in excluded if why.param == "model")
     return Pool(kept, tuple((model, why.reason) for model, why in excluded), unsuited)
+
+
+def judged(
+    models: Sequence[Model],
+    request: ChatRequest,
+    profile: Profile,
+    provider: Callable[[str], ProviderSpec],
+    *,
+    named: bool,
+) -> list[tuple[Model, Exclusion | None]]:
+    """Each model with what keeps it from the request, if anything. Of `named` ones our opinion does not count."""
+    wanted, barred = needs(request), bars(request)
+    unsaid: dict[WireFormat, str | None] = {}
+    found = []
+    for model in models:
+        kind = provider(model.provider).kind
+        if kind not in unsaid:
+            unsaid[kind] = inexpressible(kind, request)
+        why = exclusion(model, request, profile, wanted, unsaid[kind], named=named) or insists(model, barred)
+        found.append((model, why))
+    return found
 
 
 def is_named(request: ChatRequest) -> bool:
@@ -68,31 +87,53 @@ def is_named(request: ChatRequest) -> bool:
     return request.pinned is not None or bool(request.models)
 
 
-def exclusion(model: Model, request: ChatRequest, profile: Profile, kind: WireFormat) -> Exclusion | None:
-    """Why `model` cannot take the request, or None when it can."""
-    if not fits(model, profile.prompt_tokens, request.sampling.max_tokens):
+def exclusion(
+    model: Model,
+    request: ChatRequest,
+    profile: Profile,
+    wanted: Sequence[Need],
+    unsaid: str | None,
+    *,
+    named: bool,
+) -> Exclusion | None:
+    """Why `model` cannot take the request, or None when it can; `unsaid` is what its format has no word for."""
+    # Of texts to embed each has to fit by itself, and the host that counts their tokens says so.
+    if request.embed is None and not fits(model, profile.prompt_tokens, request.sampling.max_tokens):
         return Exclusion(
             f"its context of {model.context_window} tokens is too short", "Shorten the prompt", "messages"
         )
-    unsaid = inexpressible(kind, request.sampling)
     if unsaid is not None:
-        return Exclusion(f"its provider cannot express '{unsaid}'", f"Leave out '{unsaid}'", unsaid)
+        return unsayable(unsaid, request)
+    for need in wanted:
+        if need.capability not in model.capabilities:
+            return lacking(need)
     if request.max_cost_nano is not None and None in (model.price.input, model.price.output):
         return Exclusion(
             "its price is unknown, so no ceiling could be kept", "Leave out max_cost_usd", "max_cost_usd"
         )
-    if (
-        request.deadline_s is not None
-        and (model.latency_ms or 0) > request.deadline_s * 1000
-        and not is_named(request)
-    ):
+    if request.max_cost_nano is not None and unbounded(request.messages):
+        return Exclusion(
+            "nobody can tell how many tokens a sound or a file is, so no ceiling could be kept",
+            "Leave out max_cost_usd",
+            "max_cost_usd",
+        )
+    if request.deadline_s is not None and (model.latency_ms or 0) > request.deadline_s * 1000 and not named:
         return Exclusion(
             f"it usually takes {model.latency_ms} ms, longer than deadline_s", "Allow more time", "deadline_s"
         )
-    if model.quality_for(profile.task) == 0 and not is_named(request):
+    if model.quality_for(profile.task) == 0 and not named:
         return Exclusion(
             f"the catalog says never to use it for {profile.task}", "Name it, or another model", "model"
         )
+    return None
+
+
+def insists(model: Model, barred: Sequence[Need]) -> Exclusion | None:
+    """The first of the caller's wishes that `model` refuses, if any; `barred` are those that some models refuse."""
+    for bar in barred:
+        if bar.capability in model.capabilities:
+            why = f"it does not take this '{bar.param}' ({bar.capability})"
+            return Exclusion(why, f"Leave out '{bar.param}'", bar.param)
     return None
 
 
@@ -102,15 +143,13 @@ def fits(model: Model, prompt_tokens: int, max_tokens: int | None) -> bool:
     return model.context_window is None or prompt_tokens + wanted <= model.context_window
 
 
-def _nothing_left(excluded: Sequence[tuple[Model, Exclusion]], profile: Profile) -> InvalidRequest:
+def refused(excluded: Sequence[tuple[Model, Exclusion]], profile: Profile) -> InvalidRequest:
+    """The error for a request that no model, or not every one that was named, can take."""
     listed = "; ".join(f"{model.id}: {why.reason}" for model, why in excluded[:8])
     first = excluded[0][1]
-    kind = UnsupportedParameter if first.param in SAMPLING_FIELDS else InvalidRequest
+    kind = InvalidRequest if first.param in {"messages", "model", "max_cost_usd"} else UnsupportedParameter
     return kind(
         f"The models cannot take this request (about {profile.prompt_tokens} prompt tokens, task {profile.task}). "
         f"{listed}. {first.fix}, or use a model that fits.",
         param=first.param,
     )
-
-
-SAMPLING_FIELDS = frozenset(field.name for field in fields(Sampling))

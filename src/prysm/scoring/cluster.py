@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, TypeAlias
 
-from prysm.scoring.equivalence import DENIED, LINK, prepare, similarity
+from prysm.scoring.equivalence import DENIED, LINK, ready, similarity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from prysm.core.run import Value
     from prysm.scoring.equivalence import Answer
+    from prysm.scoring.extract import Kind
     from prysm.scoring.question import Question
 
 APART = DENIED + 0.01
@@ -29,20 +31,20 @@ class Compared:
     """
 
     def __init__(self) -> None:
-        self._answers: dict[str, Answer] = {}
-        self._similarities: dict[tuple[str, str], float] = {}
+        self._answers: dict[Value | str, Answer] = {}
+        self._similarities: dict[tuple[str, Kind | None, str, Kind | None], float] = {}
 
-    def read(self, text: str, question: Question) -> Answer:
-        """Read a text once."""
-        if text not in self._answers:
-            self._answers[text] = prepare(text, question)
-        return self._answers[text]
+    def read(self, said: Value | str, question: Question) -> Answer:
+        """Read an answer once."""
+        if said not in self._answers:
+            self._answers[said] = ready(said, question)
+        return self._answers[said]
 
     def similarity(self, a: Answer, b: Answer) -> float:
-        """Compare two texts once."""
-        pair = a.text, b.text
+        """Compare two answers once."""
+        pair = a.text, a.data, b.text, b.data
         if pair not in self._similarities:
-            self._similarities[pair] = self._similarities[pair[::-1]] = similarity(a, b)
+            self._similarities[pair] = self._similarities[(*pair[2:], *pair[:2])] = similarity(a, b)
         return self._similarities[pair]
 
 

@@ -3,7 +3,7 @@
 Each situation has a fit of its own, and within one the signs of its weights see to that. Between them these bounds do:
 
 - unanimous answers of one model are trusted no less than the best of them alone;
-- an answer that nobody shares, or that more speak against than for, is trusted no more than it would be alone;
+- an answer that nobody shares, or that as many speak against as for, is trusted no more than it would be alone;
 - answers of several models are trusted no less than those of one of them that are all that is left without the rest.
 
 What a cluster's answers look like by themselves counts as that of the most trusted: they say the same.
@@ -55,8 +55,8 @@ class Stand:
         own = [model for model, looks in self.answers.items() for _ in looks]
         vote = of_vote(0, [own, *self.against], [self.share])
         found = self._best(parameters, situation or "panel", vote, *self.answers)
-        outnumbered = len(own) < max(map(len, self.against), default=0)
-        if len(self.answers) == 1 or outnumbered:
+        matched = len(own) <= max(map(len, self.against), default=0)
+        if len(self.answers) == 1 or matched:
             return _bounded(found, min(found, max(self._each(parameters, self.answers), key=_value), key=_value))
         left = self._each(parameters, (model for model in self.answers if dissenting <= {model}))
         return _bounded(found, max((found, *left), key=_value))

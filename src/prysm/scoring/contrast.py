@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from prysm.scoring.dates import Date, dates
+from prysm.scoring import denial, rivals
+from prysm.scoring.dates import Date, dates, whole
+from prysm.scoring.denial import NEGATIONS, Denial
 from prysm.scoring.likeness import FUNCTION_WORDS, jaccard
 from prysm.scoring.notation import operators, tokens
 
@@ -18,31 +20,25 @@ ALIKE = 0.60
 BRIEF_WORDS, FEW_WORDS = 25, 8
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-_NEGATIONS = _words(
-    """
-    not no never none neither nor without cannot isn't aren't wasn't weren't don't doesn't didn't can't couldn't
-    won't wouldn't shouldn't hasn't haven't hadn't nicht kein keine nie pas jamais aucun non ni nunca não nem не
-    нет нельзя никогда
-    """
-)
-_CJK_NEGATION = re.compile("[不没沒非未無无]|ない|ません|아니|없")
 _NEGATING = re.compile(r"^(?:un|in|im|il|ir|non|dis)(?=[a-z]{4})")
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:[.,]\d+)*")
 _ORDINAL = re.compile(r"\b[A-Z][a-z]+ ([IVX]{1,4})\b(?! [a-z])")
 """The number of a king or a war: `Henry V`."""
 _IDENTIFIER = re.compile(r"\b[a-z_][\w.]*(?=\()|(?<=`)[^`\n]{1,60}(?=`)")
 _CODE = re.compile(r"[_(`]")
+_NAME = re.compile(r"(?<=[\w,;'’(\"] )[A-Z][\w'’.-]*\w")
+"""A word with a capital that opens no sentence."""
 _SEPARATOR = re.compile(r"[,;\n/&]|\b(?:and|or|is|are|was|were)\b")
 """What stands between things that may change places: those of a list, and the two sides of `is`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """What of a text is the same as another's or not, nothing between; `content` are the words that carry meaning."""
+    """What of a text is the same as another's or not, nothing between; `content` are the words that carry meaning.
+
+    `names` and `told` are read of a brief text alone: its names, and those and the numbers that the question did not
+    bring.
+    """
 
     lower: str
     plain: tuple[str, ...]
@@ -50,43 +46,80 @@ class Exact:
     numbers: frozenset[str]
     identifiers: frozenset[str]
     dates: frozenset[Date]
-    negations: int
+    denial: Denial
+    marks: frozenset[str]
+    names: frozenset[str]
+    told: frozenset[str]
 
 
 def read(text: str, lower: str, plain: tuple[str, ...], known: frozenset[str]) -> Exact:
     """Read a text once; `lower` is it folded, `plain` the words of that, `known` the words of the question."""
-    numbers = _numbers(lower, brief=len(plain) <= BRIEF_WORDS) | frozenset(map(str.lower, _ORDINAL.findall(text)))
+    brief = len(plain) <= BRIEF_WORDS
+    names = frozenset(map(str.lower, _NAME.findall(text))) if brief else frozenset[str]()
+    numbers = _numbers(lower, brief=brief) | frozenset(map(str.lower, _ORDINAL.findall(text)))
     return Exact(
         lower=lower,
         plain=plain,
-        content=frozenset(plain) - FUNCTION_WORDS - _NEGATIONS,
+        content=frozenset(plain) - FUNCTION_WORDS - NEGATIONS,
         numbers=numbers - known,
         identifiers=_identifiers(lower, plain) - known if _CODE.search(lower) else frozenset(),
         dates=dates(lower, plain),
-        negations=sum(1 for word in plain if word in _NEGATIONS) + len(_CJK_NEGATION.findall(lower)),
+        denial=denial.read(lower, plain),
+        marks=rivals.marks(lower) if brief else frozenset(),
+        names=names,
+        told=(names | numbers) - known if brief else frozenset(),
     )
 
 
 def equal(a: Exact, b: Exact) -> bool:
-    """Tell whether two texts are the same words and operators in the same order."""
-    return bool(a.plain) and a.plain == b.plain and operators(a.lower) == operators(b.lower)
+    """Tell whether two texts are the same words and operators in the same order, or give one date."""
+    worded = bool(a.plain) and a.plain == b.plain and operators(a.lower) == operators(b.lower)
+    return worded or _one_date(a, b) or _one_date(b, a)
 
 
 def apart(a: Exact, b: Exact) -> bool:
     """Tell whether two texts are one statement but for what makes it another: no two of them are the same answer."""
-    return _redated(a, b) or _denied(a, b) or _renumbered(a, b) or _reordered(a, b)
+    return (
+        remarked(a, b) or _redated(a, b) or _denied(a, b) or _renumbered(a, b) or _reordered(a, b) or _swapped(a, b)
+    )
+
+
+def remarked(a: Exact, b: Exact) -> bool:
+    """Tell whether two brief texts speak of other currencies, eras or halves of the day: `44 BC` and `44 AD`."""
+    return rivals.marked_apart(a.marks, b.marks)
+
+
+def _swapped(a: Exact, b: Exact) -> bool:
+    """Tell whether two brief texts have another name or word in the same place."""
+    brief = max(len(a.plain), len(b.plain)) <= BRIEF_WORDS
+    return brief and rivals.swapped(a.plain, b.plain, a.names | b.names, a.told & b.told)
+
+
+def _one_date(a: Exact, b: Exact) -> bool:
+    """Tell whether a text is nothing but the one date that a brief other gives: `It was signed on 4 July 1776`."""
+    if len(a.dates) != 1 or a.dates != b.dates or len(b.plain) > BRIEF_WORDS or b.denial.negations:
+        return False
+    return whole(a.lower) is not None
 
 
 def _denied(a: Exact, b: Exact) -> bool:
-    """Tell whether one text says the other with one negation more: `True` and `It is not true`."""
-    if a.negations % 2 != b.negations % 2:
+    """Tell whether one text denies what the other says: `True` and `It is not true`."""
+    one, other = a.denial, b.denial
+    if one.opposes(other) or other.opposes(one):
+        return True
+    if one.negations % 2 != other.negations % 2:
         brief = max(len(a.plain), len(b.plain)) <= FEW_WORDS
-        return _alike(a.content, b.content) or (brief and (a.content <= b.content or b.content <= a.content))
+        shared = one.asserted <= other.asserted or other.asserted <= one.asserted
+        return (_alike(one.asserted, other.asserted) or (brief and shared)) and _concern(one, other)
     only = (a.content - b.content, b.content - a.content)
     opposed = {
         root for one, other in (only, only[::-1]) for word in one if (root := _NEGATING.sub("", word)) in other
     }
     return bool(opposed) and all(len(words) == 1 for words in only)
+
+
+def _concern(a: Denial, b: Denial) -> bool:
+    return a.concerns(b) if a.negations > b.negations else b.concerns(a)
 
 
 def _renumbered(a: Exact, b: Exact) -> bool:

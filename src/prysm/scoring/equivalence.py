@@ -16,11 +16,14 @@ from prysm.scoring.extract import Extracted, extract
 from prysm.scoring.likeness import Wording, jaccard, likelihood, threshold, wording
 from prysm.scoring.notation import code_tokens, folded, tokens
 from prysm.scoring.numbers import NUMBER_WORDS, in_digits
+from prysm.scoring.question import OPEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from prysm.core.run import Value
     from prysm.scoring.contrast import Exact
+    from prysm.scoring.extract import Kind
     from prysm.scoring.question import Question
 
 LINK = 0.60
@@ -31,6 +34,8 @@ DENIED = 0.2
 GUESSED = 0.99 * LINK
 """Similarity, at most, where the last numbers of two texts differ, but neither says that this is its answer."""
 END_CHARS = 600
+DATA = frozenset(("call", "json"))
+"""Kinds that are data: equal or not, whatever the words."""
 _CLOSED = frozenset(("choice", "polar", "number", "literal", "formula"))
 _VALUES = frozenset(("text", "number", "literal", "formula"))
 """Kinds whose value says all of the answer; of a letter or a yes the words around it tell more."""
@@ -40,7 +45,8 @@ _VALUES = frozenset(("text", "number", "literal", "formula"))
 class Answer:
     """An answer made ready for comparison: its extracted form, and its wording beyond the question's words.
 
-    `exact` and `wording` are of the value where the text presents one, else of its two ends.
+    `exact` and `wording` are of the value where the text presents one, else of its two ends. `code` are the tokens of
+    a program, or the fields of data.
     """
 
     text: str
@@ -48,6 +54,11 @@ class Answer:
     exact: Exact
     wording: Wording
     code: frozenset[str]
+
+    @property
+    def data(self) -> Kind | None:
+        """The kind of data that it is; `None` for words."""
+        return self.extracted.kind if self.extracted is not None and self.extracted.kind in DATA else None
 
     @property
     def plain(self) -> tuple[str, ...]:
@@ -81,15 +92,29 @@ def prepare(text: str, question: Question) -> Answer:
         text=text,
         extracted=extracted,
         exact=exact,
-        wording=wording(ends, lower, plain, question, negations=exact.negations),
+        wording=wording(ends, lower, plain, question, negations=exact.denial.negations),
         code=code,
     )
 
 
-def answers(texts: list[str], prompt: str | None) -> list[Answer]:
+def of_value(value: Value) -> Answer:
+    """Make data ready: there is nothing to extract, and no wording."""
+    nothing = contrast.read("", "", (), frozenset())
+    found = Extracted(value.kind, value.spelled, value.spelled)
+    return Answer(
+        value.spelled, found, nothing, wording("", "", (), OPEN, negations=nothing.denial.negations), value.parts
+    )
+
+
+def ready(said: Value | str, question: Question) -> Answer:
+    """Make what a candidate said ready for comparison."""
+    return prepare(said, question) if isinstance(said, str) else of_value(said)
+
+
+def answers(said: Sequence[Value | str], prompt: str | None) -> list[Answer]:
     """Prepare several answers to one prompt."""
     question = asked.read(prompt)
-    return [prepare(text, question) for text in texts]
+    return [ready(one, question) for one in said]
 
 
 def same(a: Answer, b: Answer) -> bool:
@@ -105,7 +130,7 @@ def similarity(a: Answer, b: Answer, *, likely: Callable[[Wording, Wording], flo
     decided = _decided(a, b)
     if decided is not None:
         return decided
-    if a.code and b.code:
+    if a.data or (a.code and b.code):
         return GUESSED * jaccard(a.code, b.code)
     if contrast.apart(a.exact, b.exact):
         return DENIED * jaccard(frozenset(a.plain), frozenset(b.plain))
@@ -117,9 +142,13 @@ def similarity(a: Answer, b: Answer, *, likely: Callable[[Wording, Wording], flo
 
 def _decided(a: Answer, b: Answer) -> float | None:
     """Decide by the extracted answers or by equal text; `None` when neither settles it."""
+    one, other = a.extracted, b.extracted
+    if a.data != b.data:
+        return 0.0
     if a.text == b.text:
         return 1.0
-    one, other = a.extracted, b.extracted
+    if a.data or contrast.remarked(a.exact, b.exact):
+        return None
     if one and other:
         if one.kind == other.kind and one.canonical == other.canonical:
             return 1.0

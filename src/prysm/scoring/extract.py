@@ -7,9 +7,10 @@ Only the end of the text is searched, so hostile text costs no more than a long 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from prysm.core.values import dataclass
 from prysm.scoring import question as asked
 from prysm.scoring.dates import whole
 from prysm.scoring.formulas import formula
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from prysm.scoring.question import Question
 
-Kind: TypeAlias = Literal["choice", "polar", "number", "literal", "formula", "code", "text"]
+Kind: TypeAlias = Literal["choice", "polar", "number", "literal", "formula", "code", "text", "call", "json"]
 
 TAIL_CHARS = 4_000
 BARE_CHARS, BARE_WORDS, BARE_FORMULA_CHARS = 80, 6, 200
@@ -47,7 +48,7 @@ _NEGATED = re.compile(
     r"(?:\bnot|n't|n’t|\bnever|\bno|\bwithout)[\s(*_$]*(?:be|is|equal(?:s| to)?|option)?[\s(*_$]*$", re.IGNORECASE
 )
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d{1,3})?(?:/\d+)?(?:\s?\\?%)?")
-_MATHLIKE = re.compile(r"\\[a-zA-Z]+|[\^=+*/<>]|\d[a-z]|^[-\w]$|^[(\[].*,.*[)\]]$")
+_MATHLIKE = re.compile(r"\\[a-zA-Z]+|[\^=+*/<>×÷±\u2200-\u2233\u2236-\u22ff]|\d[a-z]|^[-\w]$|^[(\[].*,.*[)\]]$")
 _LONG_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{4,}")
 _TUPLE = re.compile(r"[(\[][^'\":]*,[^'\":]*[)\]]")
 _OPENS_CODE = re.compile(

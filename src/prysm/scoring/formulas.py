@@ -10,7 +10,7 @@ MAX_CHARS = 400
 
 _LATEX_NOISE = re.compile(
     r"\\(?:left|right|big|Big|bigg|bigl|bigr|displaystyle|limits)(?![a-zA-Z])|(?<!\\)\\[,;!: ]|\\quad|~|\$|"
-    r"\{,\}(?=\d{3})"
+    r"\{,\}(?=\d{3})|\\[()]"
 )
 _LATEX_TEXT = re.compile(r"\\(?:text|textbf|mbox|mathrm|operatorname|mathbf|boxed)\s*\{([^{}]{0,80})\}")
 _UNIT = re.compile(r"(?<=[\d})])\\(?:text|mathrm|mbox)\s*\{[^{}]{0,40}\}(?:\^\{?[23]\}?)?$")
@@ -20,10 +20,15 @@ _ATOM_FRAC = re.compile(r"\\frac\{(-?[\w.]{1,20})\}\{(\w{1,20})\}")
 _ATOM_BRACES = re.compile(r"([\^_]|\\sqrt)\{(\w)\}")
 _ASSIGNED = re.compile(r"^[a-zA-Z](?:_\w|\([a-zA-Z]\))?(?:=|\\in(?![a-z]))")
 _MATRIX = re.compile(r"\\begin\{[pbvBV]?matrix\}(.*)\\end\{[pbvBV]?matrix\}")
-_RELATION = re.compile(r"\\leq?(?![a-z])|\\geq?(?![a-z])|\\lt(?![a-z])|\\gt(?![a-z])|[<>≤≥=]")
+_RELATION = re.compile(
+    r"[<>!]=|\\neq?(?![a-z])|\\leq?(?![a-z])|\\geq?(?![a-z])|\\lt(?![a-z])|\\gt(?![a-z])|[<>≤≥≠=]"
+)
 _SPELLED: dict[str, str] = {
     "\\le": "≤", "\\leq": "≤", "\\ge": "≥", "\\geq": "≥", "\\lt": "<", "\\gt": ">",
+    "<=": "≤", ">=": "≥", "!=": "≠", "\\ne": "≠", "\\neq": "≠",
 }  # fmt: skip
+_IN_LATEX = str.maketrans({"−": "-", "∪": "\\cup ", "∩": "\\cap ", "±": "\\pm "})
+_ROOT = re.compile(r"√(\d+(?:\.\d+)?|\w)")
 _MIRRORED = {">": "<", "≥": "≤"}
 _OR = re.compile(r"\s+(?:and|or)\s+|\\(?:text|mathrm)\{\s*,?\s*(?:and|or)\s*\}")
 
@@ -36,7 +41,8 @@ def formula(text: str) -> str:
     plain = _OR.sub(",", text) if len(text) <= MAX_CHARS else text
     plain = _LATEX_TEXT.sub(r"\1", _UNIT.sub("", plain.strip(" .$")))
     plain = _LATEX_NOISE.sub("", plain.replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac"))
-    plain = _SPACE.sub(_gap, plain.replace("−", "-")).rstrip(".")
+    plain = _ROOT.sub(r"\\sqrt{\1}", plain.translate(_IN_LATEX)).replace("√(", "\\sqrt(")
+    plain = _SPACE.sub(_gap, plain).rstrip(".")
     plain = _ASSIGNED.sub("", plain)
     return _compound(plain) if len(plain) <= MAX_CHARS else plain
 

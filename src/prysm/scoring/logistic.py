@@ -36,11 +36,11 @@ class Model:
 
     def logit(self, values: Mapping[str, float]) -> float:
         """Return the log odds."""
-        return self.bias + sum(weight * self._seen(name, values) for name, weight in self.weights.items())
+        told = ((weight, name, value) for name, weight in self.weights.items() if (value := values.get(name)))
+        return self.bias + sum([weight * self._seen(name, value) for weight, name, value in told])
 
-    def _seen(self, name: str, values: Mapping[str, float]) -> float:
-        value = values.get(name, 0.0)
-        low, high = self.bounds.get(name, (-inf, inf)) if value else (value, value)
+    def _seen(self, name: str, value: float) -> float:
+        low, high = self.bounds.get(name, (-inf, inf))
         return min(high, max(low, value))
 
     def covers(self, name: str, values: Mapping[str, float], margin: float) -> bool:

@@ -12,12 +12,15 @@ MAX_CODE_CHARS = 20_000
 MAX_LITERAL_CHARS = 4_000
 BRACKETS = frozenset("[{(")
 
+_ASCII = str.maketrans({"≤": "<=", "≥": ">=", "≠": "!=", "×": "*", "÷": "/", "−": "-", "∗": "*", "∕": "/"})
+"""Signs that have a spelling in ASCII."""
 _TOKEN = re.compile(r"\w+(?:[.'’]\w+)*")
 _OPERATOR = re.compile(
     r"(?<=[\w)\]])(\s?)([-+*/^<>|&~%!=]{1,3})\1(?=[\w(\[!-])"  # between two operands, alike on both sides
     r"|(?<![\w)])([-−])(?=\d)"  # a sign
     r"|(?<=\w)([+#]+|-)(?!\w)"  # C++, a blood group
     r"|(?<!\w)(!)(?=\w)"
+    r"|([±\u2200-\u2233\u2236-\u22ff])"  # mathematical operators, but for `∴` and `∵`
 )
 _JOINS = frozenset(("-", "/", "&", "=", "->", "=>"))
 """What joins words in prose too: `input/output`, `well-known`; where it alone differs, nothing does."""
@@ -27,8 +30,8 @@ _CODE_COMMENT = re.compile(r"(?:(?<=\s)|^)(?:#|//)[^\n]*", re.MULTILINE)
 
 
 def folded(text: str) -> str:
-    """Return `text` in NFKC, casefolded: the same words whatever their width, ligatures or case."""
-    return unicodedata.normalize("NFKC", text).casefold() if not text.isascii() else text.lower()
+    """Return `text` in NFKC, casefolded: the same words and operators whatever their width, ligatures or case."""
+    return text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold().translate(_ASCII)
 
 
 def tokens(text: str) -> list[str]:

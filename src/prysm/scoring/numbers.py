@@ -26,6 +26,8 @@ _SPELLED = re.compile(
 _MINUS = str.maketrans({"−": "-", "–": "-", "⁻": "-", "﹣": "-", "－": "-", "⁄": "/", "∕": "/", "×": "*"})
 _VULGAR = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "⅕": "1/5", "⅛": "1/8"}
 _NOISE = re.compile(r"\\[,;!: ]|[$€£¥₹]|\\\$|\^\{?\\?(?:circ|°)\}?|\\(?:left|right|displaystyle)\b|°")
+_DOTTED = re.compile(r"(?<=\d)(\s?[a-z])\.([a-z])\b", re.IGNORECASE)
+"""An abbreviated unit: `3 p.m.`"""
 _NO_UNITS = {
     *[
         "not",
@@ -104,7 +106,7 @@ def _plain(written: str) -> str:
     if "\\" in text:
         text = text.replace("\\times", "*").replace("\\cdot", "*")
         text = _FRAC.sub(lambda m: f" {m[1] or m[2]}/{m[3] or m[4]}", _TEXT.sub(r" \1", text))
-    text = _NOISE.sub("", text.replace("\\%", "%"))
+    text = _DOTTED.sub(r"\1\2", _NOISE.sub("", text.replace("\\%", "%")))
     return _signed_fraction(_ASSIGNED.sub("", text.strip(" \t*_`\"'")).strip().rstrip("."))
 
 

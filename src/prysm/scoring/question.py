@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from prysm.core.values import dataclass
 from prysm.scoring.notation import folded, tokens
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _POLAR_START = re.compile(
 )
 _TRUE_OR_FALSE = re.compile(r"\b(?:true or false|yes or no|yes/no|true/false)\b")
 _FORMULA = re.compile(r"\\(?:\[|\(|[a-z]{3,}\b)|\$[^$\n]*[\\^_=][^$\n]*\$|\$[a-zA-Z]\$")
-_VARIABLE = re.compile(r"(?<!['’.])\b[b-hj-z]\b(?!['’.][a-z])")
+_VARIABLE = re.compile(r"\b[b-hj-z]\b(?<!['’.].)(?!['’.][a-z])")
 _DIGITS = re.compile(r"\d+")
 _SENTENCE = re.compile(r"[.!?](?:\s|$)")
 _LAST_QUESTION = re.compile(r"[.!?\n:]")
@@ -100,7 +101,7 @@ def read(prompt: str | None) -> Question:
         code=not (options or literal or words.isdisjoint(_MAKES) or words.isdisjoint(_PROGRAMS)),
         json="json" in words,
         literal=literal,
-        formula=_FORMULA.search(text) is not None,
+        formula=("\\" in text or "$" in text) and _FORMULA.search(text) is not None,
         variables=_VARIABLE.search(text) is not None,
         amount="how" in words and not words.isdisjoint(("many", "much")),
         numbers=len(_DIGITS.findall(text)),

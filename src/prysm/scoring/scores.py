@@ -11,7 +11,7 @@ from prysm.scoring import question as asked
 from prysm.scoring.calibration import Evidence, current, task_class
 from prysm.scoring.cluster import Clustering, Compared, cluster
 from prysm.scoring.coherence import Stand
-from prysm.scoring.equivalence import LINK, Answer, prepare, similarity
+from prysm.scoring.equivalence import LINK, Answer, of_value, prepare, ready, similarity
 from prysm.scoring.evidence import VOTE_FEATURES, of_answer
 from prysm.scoring.extract import Extracted, extract
 from prysm.scoring.question import OPEN
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from prysm.scoring.question import Question
 
 KEPT_FACTS, HALF = 0.55, 0.5
+DATA_CLASSES = {"call": "tool_call", "json": "json"}
+"""Classes of answers that are data: an own fit, or none."""
 OPEN_TASKS = frozenset(("writing", "translation", "chat"))
 """Tasks whose answers have no form to look for."""
 
@@ -35,7 +37,8 @@ class Ballot:
     """The outcome of a vote. `winner` is the medoid of the top cluster.
 
     `unanimous`: at least two answers, one cluster, nobody abstained. `closed`: the answers were short enough to be
-    extracted and compared exactly. `evidence` is what the score was found from.
+    extracted and compared exactly. `evidence` is what the score was found from. `vote` is the ballot that an expert's
+    word has overruled.
     """
 
     winner: Candidate
@@ -43,6 +46,7 @@ class Ballot:
     unanimous: bool
     closed: bool
     evidence: Evidence
+    vote: Ballot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ def score_escalated(
     if any(found.weight > HALF and chosen not in found.members for found in clusters):
         value = min(value, 1 - (ballot.score.confidence or 0.0))
     score = Score(_standing(value, candidate), agreement, method, clusters, evidence=evidence)
-    return replace(ballot, winner=candidate, score=score, evidence=evidence)
+    return replace(ballot, winner=candidate, score=score, evidence=evidence, vote=ballot)
 
 
 def score_fused(
@@ -141,12 +145,14 @@ def score_fused(
 ) -> Score:
     """Score an answer that a model wrote from the candidates of `ballot`.
 
-    Agreement stays that of the independent answers; the fused one is no further vote.
+    Agreement stays that of the independent answers; the fused one is no further vote. Nor does it gain by keeping to
+    an expert who overruled them: it goes by the vote.
     """
+    ballot = ballot.vote or ballot
     if standing(output.completion) != "whole" or ballot.score.agreement is None:
         return score_single(output, profile, question, calibration=calibration)
     form = asked.read(question)
-    answer = prepare(output.text, form)
+    answer = ready(output.said, form)
     support = _support(answer, ballot, form)
     against = ballot.unanimous and ballot.closed and not support
     evidence = _fused_evidence(output, answer, ballot, support, profile)
@@ -155,7 +161,7 @@ def score_fused(
         looks = quality(output.text, profile, form, answer.extracted)
         alone = score_single(output, profile, question, calibration=calibration).confidence or 0.0
         voted = ballot.score.confidence or 0.0
-        sides = not ballot.closed or _keeps(answer, prepare(ballot.winner.text, form))
+        sides = not ballot.closed or _keeps(answer, ready(ballot.winner.said, form))
         parts = max(voted, alone) if sides else min(1 - voted, alone)
         known = confidence.fused(ballot.score.agreement, support, looks, parts=parts, against_panel=against)
     return Score(known[0], ballot.score.agreement, known[1], ballot.score.clusters, evidence=evidence)
@@ -173,8 +179,10 @@ def _fused_evidence(
 
 def _support(output: Answer, ballot: Ballot, form: Question) -> float:
     """Return the weight of the clusters whose answer the output keeps; of an open question, of the top one only."""
+    if output.data:
+        return sum(found.weight for found in ballot.score.clusters if found.answer == output.text)
     top, *others = ballot.score.clusters
-    kept = top.weight if _keeps(output, prepare(ballot.winner.text, form)) else 0.0
+    kept = top.weight if _keeps(output, ready(ballot.winner.said, form)) else 0.0
     for cluster_ in others:
         if cluster_.answer is not None and _keeps(output, prepare(cluster_.answer, form)):
             kept += cluster_.weight
@@ -196,9 +204,17 @@ def _form(profile: Profile, question: str) -> Question:
 
 
 def _evidence(situation: Situation, candidate: Candidate, form: Question, profile: Profile) -> Evidence:
-    extracted = extract(candidate.text, form) if form is not OPEN else None
+    if candidate.value is not None:
+        extracted = of_value(candidate.value).extracted
+    else:
+        extracted = extract(candidate.text, form) if form is not OPEN else None
     features = of_answer(candidate, extracted, form, profile.task)
-    return Evidence(situation, task_class(profile.task, form), features)
+    return Evidence(situation, _class(candidate, profile, form), features)
+
+
+def _class(candidate: Candidate, profile: Profile, form: Question) -> str:
+    """Name the class of an answer: data is one of its own, whatever the prompt."""
+    return task_class(profile.task, form) if candidate.value is None else DATA_CLASSES[candidate.value.kind]
 
 
 def _standing(value: float, candidate: Candidate) -> float:
@@ -218,7 +234,7 @@ def _stand(
         features = _evidence("single", candidates[at], form, profile).features
         answers.setdefault(candidates[at].model.id, []).append(features)
     against = [[candidates[i].model.id for i in group] for j, group in enumerate(heard) if j != own and group]
-    return Stand(task_class(profile.task, form), answers, against, clusters[own].weight)
+    return Stand(_class(candidates[chosen], profile, form), answers, against, clusters[own].weight)
 
 
 def _voters(
@@ -235,7 +251,7 @@ def _voters(
         call = _call(candidates[at], at)
         weight = 0.0 if call in counted else given[at]
         counted.add(call)
-        voters.append(_Voter(at, candidates[at], compared.read(candidates[at].text, form), weight))
+        voters.append(_Voter(at, candidates[at], compared.read(candidates[at].said, form), weight))
     return voters
 
 
@@ -254,7 +270,7 @@ def _call(candidate: Candidate, at: int) -> object:
     The id alone does not tell: providers give ids of their own, and some give the same to everyone.
     """
     done, model = candidate.completion, candidate.model
-    return (model.provider, model.id, done.provider_request_id, done.text) if done.provider_request_id else at
+    return (model.provider, model.id, done.provider_request_id, candidate.said) if done.provider_request_id else at
 
 
 def _alone(voters: Sequence[_Voter], profile: Profile, question: str, parameters: Parameters) -> Ballot:

@@ -23,11 +23,16 @@ _DECLINES = re.compile(
     r"giv|participat)"
 )
 
+_NEGATIONS = ("not", "n't", "unable", "decline", "refuse")
+"""One of these is in whatever declines, and none in most answers."""
+
+_OF_CALLS: dict[str, Standing] = {"length": "truncated", "content_filter": "refused"}
+
 
 def is_refusal(text: str) -> bool:
     """Tell whether a text opens by declining to answer. English only; in other languages it passes as an answer."""
     opening = text[:REFUSAL_CHARS].lower().replace("’", "'")
-    return _DECLINES.search(opening) is not None
+    return any(sign in opening for sign in _NEGATIONS) and _DECLINES.search(opening) is not None
 
 
 def is_repetitive(text: str) -> bool:
@@ -45,9 +50,11 @@ def is_repetitive(text: str) -> bool:
 
 def standing(completion: Completion) -> Standing:
     """Say what a completion is worth as an answer; what the provider filtered counts as refused."""
+    if completion.tool_calls:
+        return _OF_CALLS.get(completion.finish_reason, "whole")
     if not completion.text.strip():
         return "empty"
-    if completion.finish_reason == "content_filter" or is_refusal(completion.text):
+    if completion.refused or completion.finish_reason == "content_filter" or is_refusal(completion.text):
         return "refused"
     if is_repetitive(completion.text):
         return "repetitive"

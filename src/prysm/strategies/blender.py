@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, TypeAlias
 from prysm.core.run import Verdict
 from prysm.errors import BudgetExceeded, ProviderError
 from prysm.scoring import score_fused, usable
+from prysm.strategies.called import called, in_words
 from prysm.strategies.judge import prefer
+from prysm.strategies.patience import patience_with, until
 from prysm.strategies.prompts import aggregate
 from prysm.strategies.proposals import alone, heard, propose, settled, shuffled, standing, vote
+from prysm.strategies.validity import Unfit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +44,12 @@ class Blender:
         if settled(proposals, ballot):
             run.note("vote", tuple(c.stage for c in proposals), f"all {len(proposals)} agree, nothing to rank")
             return Verdict(ballot.winner, ballot.score)
-        ranked, swept = await self._rank(run, proposals, ballot)
+        if tools := called(run, proposals, ballot):
+            return tools
+        texts = in_words(proposals)
+        if len(texts) == 1:
+            return Verdict(ballot.winner, ballot.score)
+        ranked, swept = await self._rank(run, texts, ballot)
         best = Verdict(ranked[0], standing(run, ranked[0], proposals, ballot))
         if swept and ballot.closed:
             return best
@@ -65,17 +73,19 @@ class Blender:
         """The fusion of the best, or None when it failed or does harm."""
         top, order = shuffled(run, ranked[:TOP])
         try:
-            fused = await run.ask(
+            fuser = run.plan.aggregator or ranked[0].model
+            fusing = run.ask(
                 "aggregate",
-                run.plan.aggregator or ranked[0].model,
+                fuser,
                 messages=aggregate(run.request.messages, [c.text for c in top], run.nonce),
                 sampling=run.cooled(FUSER_TEMPERATURE),
                 parents=tuple(c.stage for c in top),
                 within=run.clock.share(phases_after=1),
                 note=order,
             )
-        except (ProviderError, BudgetExceeded):
-            run.degrade("aggregator_failed")
+            fused = await until(run, fusing, patience_with(run, fuser))
+        except (ProviderError, BudgetExceeded) as error:
+            run.degrade("invalid_merge" if isinstance(error, Unfit) else "aggregator_failed")
             return None
         if usable(ranked[0].completion) and not usable(fused.completion):
             run.degrade("aggregator_unusable")
@@ -97,7 +107,7 @@ _HARM: Mapping[int | None, str] = {
 
 async def _compared(run: Run, proposals: Sequence[Candidate], pair: Pair) -> tuple[Pair, int | None]:
     a, b = (proposals[i] for i in pair)
-    return pair, await prefer(run, run.plan.judge or proposals[0].model, a, b)
+    return pair, await prefer(run, run.plan.judge or proposals[0].model, a, b, phases_after=2)
 
 
 def net_wins(n: int, verdicts: Mapping[Pair, int]) -> list[float]:

@@ -9,10 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from prysm.core.run import Score, Verdict
+from prysm.core.chat import Completion, Usage
+from prysm.core.run import Candidate, Score, Verdict
 from prysm.registry.cost import expected_cost
-from prysm.scoring import answers, same
+from prysm.scoring import answers, same, score_votes
+from prysm.scoring.confidence import UNCALIBRATED
 from prysm.strategies import gate
+from prysm.strategies.asked import is_shaped
 from prysm.strategies.ladder import ask, asked_at_once, climb, held_against, not_cleared, standing, voted, whole
 from prysm.strategies.open_cascade import OpenCascade
 from prysm.strategies.prompts import CLOSED_TASKS
@@ -22,13 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prysm.core.model import Model
-    from prysm.core.run import Candidate
     from prysm.strategies.gate import Class, Difference, Gate, Judged
     from prysm.strategies.run import Run
 
 CLEAR_LEAD = 0.35
 """Log odds by which the record must speak for a model before it goes ahead of a cheaper one or stands alone."""
 PAIR = 2
+DATA = "data"
 
 
 class Cascade:
@@ -44,11 +47,14 @@ class Cascade:
 
     async def run(self, run: Run) -> Verdict:
         """Climb until an answer is good enough under the policy; the best answer so far when the ladder ends."""
-        if not gate.comparable(run.plan.profile, run.question, CLOSED_TASKS):
+        tools = run.request.toolbox is not None
+        if not tools and not gate.comparable(run.plan.profile, run.question, CLOSED_TASKS):
             return await OpenCascade(run).answer()
         fitted = self._gate or gate.fitted()
         found = fitted.of(run.plan.profile, run.question)
         known = self._record if run.request.sampling.seed is None else Record()
+        if is_shaped(run.request):  # what was fitted, and is kept, is about words
+            found, known = replace(found, kind=DATA, known=False, alone=False), Record()
         if known.is_strange(found.kind, found.differ):
             found = replace(found, known=False)
         return await _Closed(run, found, fitted.version, known, self._record).answer()
@@ -69,12 +75,23 @@ class _Closed:
         *cheap, strong = self.run.plan.models
         if self.run.request.judge is not None:
             self.run.degrade("unused:judge_model")  # agreement is the better gate
-        if len(cheap) < PAIR and self.run.plan.samples < PAIR:
+        if len(cheap) < PAIR and not self._may_agree_with_itself((*cheap, strong)[0]):
             return await self._unpaired(cheap, strong)
         pair = self._by_record(cheap or [strong])
         if self._is_no_saving(pair[:PAIR], strong):
             return await self._strong_first(strong, cheap)
         return await self._compare(pair, strong)
+
+    def _may_agree_with_itself(self, model: Model) -> bool:
+        """Whether the plan samples a lone model twice, and like answers could clear the bar.
+
+        Without outcomes of their class its quality tells how far to trust them, whatever they say.
+        """
+        if self.run.plan.samples < PAIR:
+            return False
+        twice = [Candidate(i, model, Completion("Final answer: 1", "stop", Usage(None, None))) for i in range(PAIR)]
+        score = score_votes(twice, self.run.plan.profile, self.run.question).score
+        return not score.method.endswith(UNCALIBRATED) or (score.confidence or 0) >= self._bar
 
     def _by_record(self, cheap: Sequence[Model]) -> list[Model]:
         """The cheap models as planned; of the first two, a clearly more trusted one first; a lone one, twice."""
@@ -92,7 +109,8 @@ class _Closed:
 
     async def _strong_first(self, strong: Model, cheap: Sequence[Model]) -> Verdict:
         """The strong model's answer, below the bar or not: nothing better could be asked. Cheap ones stand in."""
-        heard = await ask(self.run, [strong], [], note=asked_at_once(self.run, strong))
+        note = asked_at_once(self.run, strong)
+        heard = await ask(self.run, [strong], [], note=note, after=cheap[:1])
         if not whole(heard):
             chosen, score = await climb(self.run, cheap, heard)
             return Verdict(chosen, score)
@@ -111,12 +129,14 @@ class _Closed:
         if not heard:
             raise self.run.all_failed()
         chosen, score = standing(self.run, heard, heard)
-        judge = held_against if cheap else not_cleared  # a cheap model that is left alone agrees with nobody
+        is_best = cheap or strong is self.run.plan.baseline
+        judge = held_against if is_best else not_cleared  # a cheap model that is left alone agrees with nobody
         return Verdict(chosen, judge(score, self._bar))
 
     async def _compare(self, cheap: Sequence[Model], strong: Model) -> Verdict:
         first, second, *rest = cheap
-        heard, sure = await self._pair(first, second)
+        above = [model for model in (*rest, strong) if model not in (first, second)]
+        heard, sure = await self._pair(first, second, above)
         if sure is not None:
             return Verdict(heard[0], self._score(sure))
         difference = self._difference(heard)
@@ -124,7 +144,6 @@ class _Closed:
             return self._settled(heard, difference)
         if difference is None and (agreed := self._agreed(heard)):
             return agreed
-        above = [model for model in (*rest, strong) if model not in (first, second)]
         chosen, score = await climb(self.run, above, heard)
         if difference and len(whole(heard)) == PAIR:  # no rung above gave an answer
             return Verdict(difference.better, not_cleared(self._told(difference, score), self._bar))
@@ -132,23 +151,33 @@ class _Closed:
             self._remember(heard[:PAIR], chosen)
         return Verdict(chosen, score)
 
-    async def _pair(self, first: Model, second: Model) -> tuple[list[Candidate], float | None]:
-        """Two answers at once; or one, with P(correct), where the record has it that one stands alone often enough."""
+    async def _pair(
+        self, first: Model, second: Model, above: Sequence[Model]
+    ) -> tuple[list[Candidate], float | None]:
+        """Two answers at once; or one, with P(correct), where the record has it that one stands alone often enough.
+
+        The rungs `above` them are asked after them, if at all.
+        """
         kind, lead = self.found.kind, self.known.lead(self.found.kind, first.id, second.id)
         if not (self.found.alone and lead > CLEAR_LEAD and self.known.is_calm(kind, self.found.differ)):
-            return await ask(self.run, [first, second], []), None
-        heard = await ask(self.run, [first], [])
+            return await ask(self.run, [first, second], [], after=above), None
+        heard = await ask(self.run, [first], [], after=[second, *above])
         judged = self._judged(heard)
         if judged and (sure := judged[0].probability(lead)) >= gate.sure_from(self._bar):
             return heard, sure
-        return [*heard, *await ask(self.run, [second], heard, kind="answer")], None
+        return [*heard, *await ask(self.run, [second], heard, kind="answer", after=above)], None
 
     def _difference(self, heard: Sequence[Candidate]) -> Difference | None:
-        """The odds of two models' answers that differ; None when they agree, or one of them is no answer."""
+        """The odds of two models' answers that differ; None when they agree, or one of them is no answer.
+
+        And None where an answer may be data, of which its words tell nothing: then the strong model is asked.
+        """
+        if self.found.kind == DATA:
+            return None
         judged = self._judged(heard)
         if len(judged) < PAIR or heard[0].model is heard[1].model:
             return None
-        differ = not same(*answers([candidate.text for candidate in heard], self.run.question))
+        differ = not same(*answers([candidate.said for candidate in heard], self.run.question))
         self.kept.compared(self.found.kind, differ=differ)
         if not differ:
             return None
@@ -186,7 +215,7 @@ class _Closed:
         return replace(self._score(difference.cheap), agreement=vote.agreement, clusters=vote.clusters)
 
     def _remember(self, pair: Sequence[Candidate], strong: Candidate) -> None:
-        last, *cheap = answers([strong.text, *(candidate.text for candidate in pair)], self.run.question)
+        last, *cheap = answers([strong.said, *(candidate.said for candidate in pair)], self.run.question)
         for candidate, answer in zip(pair, cheap, strict=True):
             if same(answer, last):
                 self.kept.sided_with(self.found.kind, candidate.model.id)
@@ -194,7 +223,7 @@ class _Closed:
     def _judged(self, heard: Sequence[Candidate]) -> list[Judged]:
         """The answers that are answers at all, each looked at alone."""
         able = whole(heard)
-        read = answers([candidate.text for candidate in able], self.run.question)
+        read = answers([candidate.said for candidate in able], self.run.question)
         return [
             self.found.judge(candidate, answer.extracted, self.run.question)
             for candidate, answer in zip(able, read, strict=True)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from prysm.core.chat import Message
 from prysm.core.run import Verdict
 from prysm.scoring import answers, same, score_votes
+from prysm.strategies.called import called, calls_tools
 from prysm.strategies.judge import prefer
-from prysm.strategies.prompts import fence, with_answer_hint
+from prysm.strategies.prompts import fence, hinted
 from prysm.strategies.proposals import alone, heard, propose, shuffled, vote
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 STEADFAST = 0.3
 """Share of the confidence that rests on how many kept their first answer."""
+
+CASTING = 1.001
+"""What settles a tie: the weight of a side, by as little as tells it from the other."""
 
 _REVISE = """\
 Other models answered the same request independently. Their latest answers are given between the markers {nonce}; \
@@ -49,6 +53,9 @@ class Debate:
         if opening.unanimous:
             run.note("vote", tuple(c.stage for c in first), "unanimous from the start, no debate")
             return Verdict(opening.winner, opening.score)
+        if any(map(calls_tools, first)):
+            ballot = vote(run, first)
+            return called(run, first, ballot) or Verdict(ballot.winner, ballot.score)
         latest = await self._debate(run, first)
         return await self._decide(run, first, latest, opening)
 
@@ -75,7 +82,7 @@ class Debate:
     ) -> tuple[int, Candidate]:
         """The answer of debater `i` once it has seen all the others in that order."""
         messages = (
-            *with_answer_hint(run.request.messages, run.plan.profile.task),
+            *hinted(run),
             Message("assistant", own.text),
             Message("user", revision([c.text for c in seen if c is not own], run.nonce)),
         )
@@ -98,7 +105,8 @@ class Debate:
         flips = ", ".join(c.model.id for c, stayed in zip(first, kept, strict=True) if not stayed) or "nobody"
         run.note("vote", tuple(c.stage for c in voters), f"changed their mind: {flips}")
         winner = await self._winner(run, voters, ballot)
-        return Verdict(winner, _tempered(ballot.score, opening.score, sum(kept) / len(kept)))
+        score = _score_of(run, winner, voters, ballot)
+        return Verdict(winner, _tempered(score, opening.score, sum(kept) / len(kept)))
 
     async def _winner(self, run: Run, voters: Sequence[Candidate], ballot: Ballot) -> Candidate:
         """The vote's winner; of a tie, the answer of the stronger model, unless a judge prefers the other."""
@@ -120,7 +128,7 @@ def revision(others: Sequence[str], nonce: str) -> str:
 
 def _kept(run: Run, before: Sequence[Candidate], after: Sequence[Candidate]) -> list[bool]:
     """Who still says the same."""
-    read = answers([candidate.text for candidate in (*before, *after)], run.question)
+    read = answers([candidate.said for candidate in (*before, *after)], run.question)
     return [same(a, b) for a, b in zip(read[: len(before)], read[len(before) :], strict=True)]
 
 
@@ -135,6 +143,18 @@ def _tied(run: Run, voters: Sequence[Candidate], ballot: Ballot) -> list[Candida
     groups = [[voters[i] for i in c.members] for c in ballot.score.clusters if isclose(c.weight, most)]
     medoids = [score_votes(group, run.plan.profile, run.question).winner for group in groups]
     return sorted(medoids, key=lambda c: -c.model.quality_for(run.plan.profile.task)) or [ballot.winner]
+
+
+def _score_of(run: Run, winner: Candidate, voters: Sequence[Candidate], ballot: Ballot) -> Score:
+    """The score of the side that the winner is on, where a tie was not settled as the vote has it."""
+    at, first, sides = voters.index(winner), voters.index(ballot.winner), ballot.score.clusters
+    if at == first or any({at, first} <= set(side.members) for side in sides):
+        return ballot.score
+    weights = [1.0] * len(voters)
+    for side in sides:
+        for i in side.members:
+            weights[i] = side.weight / len(side.members) * (CASTING if at in side.members else 1)
+    return score_votes(voters, run.plan.profile, run.question, weights=weights).score
 
 
 def _tempered(final: Score, opening: Score, kept: float) -> Score:

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 from prysm.core.run import Verdict
 from prysm.errors import AllModelsFailed, BudgetExceeded, ProviderError
 from prysm.scoring import score_fused, score_votes, usable
-from prysm.strategies.prompts import aggregate, with_answer_hint
+from prysm.strategies.called import called, calls_tools, in_words
+from prysm.strategies.patience import patience_with, until
+from prysm.strategies.prompts import aggregate, hinted
 from prysm.strategies.proposals import alone, propose, settled, shuffled, vote
+from prysm.strategies.validity import Unfit
 
 if TYPE_CHECKING:
     from prysm.core.model import Model
@@ -36,16 +39,17 @@ class EnsembleMoa:
         if settled(proposals, ballot):
             run.note("vote", tuple(c.stage for c in proposals), f"all {len(proposals)} agree, nothing to merge")
             return Verdict(ballot.winner, ballot.score)
-        return await self._merge(run, proposals, ballot)
+        if tools := called(run, proposals, ballot):
+            return tools
+        return await self._merge(run, in_words(proposals), ballot)
 
     async def _next_layer(self, run: Run, proposals: list[Candidate], phases_after: int) -> list[Candidate]:
         """Every proposer answers again, having read the layer before; that layer stands when this one fails."""
         ballot = score_votes(proposals, run.plan.profile, run.question)
-        if settled(proposals, ballot):
+        if settled(proposals, ballot) or any(map(calls_tools, proposals)):
             return proposals
         shown, note = shuffled(run, proposals)
-        asked = with_answer_hint(run.request.messages, run.plan.profile.task)  # before it is lost among the answers
-        messages = aggregate(asked, [c.text for c in shown], run.nonce)
+        messages = aggregate(hinted(run), [c.text for c in shown], run.nonce)
         parents = tuple(c.stage for c in shown)
         try:
             return await propose(run, messages, parents, note=note, phases_after=phases_after)
@@ -54,13 +58,18 @@ class EnsembleMoa:
             return proposals
 
     async def _merge(self, run: Run, proposals: list[Candidate], ballot: Ballot) -> Verdict:
-        """Merge by the aggregator, else by the best proposer's model; the vote's winner when neither can."""
+        """Merge by the aggregator, else by the best proposer's model; the vote's winner when neither can.
+
+        So it is when the merged text does not fit what the caller asked for.
+        """
+        if len(proposals) == 1:
+            return Verdict(ballot.winner, ballot.score)
         shown, order = shuffled(run, proposals)
         answers = [candidate.text for candidate in shown]
         voted = run.note("vote", tuple(c.stage for c in proposals), order)
         for aggregator in _aggregators(run, proposals):
             try:
-                merged = await run.ask(
+                merging = run.ask(
                     "aggregate",
                     aggregator,
                     messages=aggregate(run.request.messages, answers, run.nonce),
@@ -68,6 +77,10 @@ class EnsembleMoa:
                     parents=(voted,),
                     final=True,
                 )
+                merged = await until(run, merging, patience_with(run, aggregator))
+            except Unfit:
+                run.degrade("invalid_merge")
+                break
             except (ProviderError, BudgetExceeded):
                 if run.streamed:
                     raise

@@ -79,9 +79,14 @@ class _Wait:
         now = asyncio.get_running_loop().time()
         took = now - self.began
         self.quorate = successes >= self.quorum
-        short, long = max(MIN_GRACE_S, GRACE * took), max(MIN_PATIENCE_S, PATIENCE * took, self.patience)
+        short, long = max(MIN_GRACE_S, GRACE * took), max(patience(took), self.patience)
         grace = short if self.quorate else long
         self.until = min(self.until, now + grace, self.share_ends)
+
+
+def patience(took: float) -> float:
+    """Seconds that a call is worth waiting for beside one that took so many."""
+    return max(MIN_PATIENCE_S, PATIENCE * took)
 
 
 def quorum_of(n: int) -> int:

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 from prysm.core.chat import Message
 from prysm.errors import BudgetExceeded, ProviderError
 from prysm.strategies.fan_out import fan_out
+from prysm.strategies.patience import patience_with, share_of, until
 from prysm.strategies.prompts import fence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prysm.core.model import Model
     from prysm.core.run import Candidate
     from prysm.strategies.run import Run
@@ -49,12 +52,14 @@ _VERDICT = re.compile(r"\[\[([ABC])\]\]")
 _WORTH = {"A": 1, "B": -1, "C": 0}
 
 
-async def prefer(run: Run, judge: Model, a: Candidate, b: Candidate) -> int | None:
+async def prefer(run: Run, judge: Model, a: Candidate, b: Candidate, phases_after: int = 0) -> int | None:
     """1 when `judge` prefers `a` in both orders, -1 for `b`, 0 for a tie or a verdict that a swap turned.
 
-    None when a call failed, could not be paid for, or gave no verdict that can be read.
+    None when a call failed, could not be paid for, took too long, or gave no verdict that can be read. Under a
+    deadline `phases_after` are left their share of the time.
     """
-    verdicts = await fan_out([_ask(run, judge, a, b), _ask(run, judge, b, a)], quorum=BOTH_ORDERS)
+    orders = ((a, b), (b, a))
+    verdicts = await fan_out([_ask(run, judge, *order, phases_after) for order in orders], quorum=BOTH_ORDERS)
     readable = [verdict for verdict in verdicts if verdict is not None]
     if len(readable) < BOTH_ORDERS:
         return None
@@ -62,25 +67,35 @@ async def prefer(run: Run, judge: Model, a: Candidate, b: Candidate) -> int | No
     return forward if forward == -swapped else 0
 
 
-async def approves(run: Run, judge: Model, answer: Candidate) -> bool | None:
-    """Whether `judge` takes an answer for good enough; None when it could not be asked, or read."""
+async def approves(run: Run, judge: Model, answer: Candidate, after: Sequence[Model] = ()) -> bool | None:
+    """Whether `judge` takes an answer for good enough; None when it could not be asked, or read.
+
+    Under a deadline the models that are to be asked `after` it are left their share of the time.
+    """
     shown = fence([_defused(answer.text)], run.nonce)
     request = run.question.replace(run.nonce, "*")
     messages = [Message("user", _APPROVAL.format(nonce=run.nonce, request=request, answers=shown))]
     try:
-        said = await run.ask("judge", judge, messages=messages, sampling=run.sober(), parents=(answer.stage,))
+        said = await _said(run, judge, messages, (answer.stage,), share_of(run, [judge], after))
     except (ProviderError, BudgetExceeded):
         return None
     verdict = read_verdict(said.text)
     return verdict > 0 if verdict else None
 
 
-async def _ask(run: Run, judge: Model, first: Candidate, second: Candidate) -> int | None:
+async def _ask(run: Run, judge: Model, first: Candidate, second: Candidate, phases_after: int) -> int | None:
     """The verdict of one order; None when the judge gave none that can be read."""
     parents = (first.stage, second.stage)
     messages = [Message("user", comparison(run.question, first.text, second.text, run.nonce))]
-    candidate = await run.ask("judge", judge, messages=messages, sampling=run.sober(), parents=parents)
-    return read_verdict(candidate.text)
+    return read_verdict((await _said(run, judge, messages, parents, run.clock.share(phases_after))).text)
+
+
+async def _said(
+    run: Run, judge: Model, messages: Sequence[Message], parents: tuple[int, ...], within: float | None
+) -> Candidate:
+    """What the judge says; one that hangs is not waited for, as there is an answer without it."""
+    call = run.ask("judge", judge, messages=messages, sampling=run.sober(), parents=parents, within=within)
+    return await until(run, call, patience_with(run, judge))
 
 
 def comparison(request: str, first: str, second: str, nonce: str) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from prysm.errors import BudgetExceeded, ProviderError
 from prysm.scoring import score_escalated, score_single, score_votes, usable
 from prysm.strategies.fan_out import fan_out
-from prysm.strategies.prompts import with_answer_hint
+from prysm.strategies.patience import share_of
+from prysm.strategies.prompts import hinted
 from prysm.strategies.run import SAMPLING_TEMPERATURE
 
 if TYPE_CHECKING:
@@ -31,20 +32,31 @@ async def ask(
     *,
     kind: StageKind | None = None,
     note: str | None = None,
+    after: Sequence[Model] = (),
 ) -> list[Candidate]:
     """The answers of one rung, all of its models at once; a model that stands there again is sampled again.
 
+    Under a deadline the models that may be asked `after` it are left their share of the time.
     A failed model or a reached ceiling leaves a gap, a refusal, an empty, a cut or an endless answer is none; both are
     said.
     """
-    messages = with_answer_hint(run.request.messages, run.plan.profile.task)
+    messages = hinted(run)
     parents = tuple(candidate.stage for candidate in heard) if kind is None else ()
     kind = kind or ("escalate" if heard else "answer")
-    calls = []
+    calls, within = [], share_of(run, rung, after)
     for at, model in enumerate(rung):
         sample, sampling = rung[:at].count(model), _warm(run, at) if rung.count(model) > 1 else None
         calls.append(
-            run.ask(kind, model, messages=messages, sampling=sampling, sample=sample, parents=parents, note=note)
+            run.ask(
+                kind,
+                model,
+                messages=messages,
+                sampling=sampling,
+                sample=sample,
+                parents=parents,
+                within=within,
+                note=note,
+            )
         )
     if len(calls) > 1:
         found = await fan_out(calls, len(calls))
@@ -74,8 +86,8 @@ async def climb(run: Run, rungs: Sequence[Model], heard: list[Candidate]) -> tup
     """
     latest: list[Candidate] = []
     found: tuple[Candidate, Score] | None = None
-    for model in rungs:
-        latest, found = await ask(run, [model], heard), None
+    for at, model in enumerate(rungs, start=1):
+        latest, found = await ask(run, [model], heard, after=rungs[at:]), None
         heard += latest
         if whole(latest) and (len(whole(heard)) > 1 or model is rungs[-1]):
             found = chosen, score = standing(run, heard, latest)

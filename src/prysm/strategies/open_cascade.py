@@ -16,6 +16,8 @@ from prysm.strategies.judge import approves
 from prysm.strategies.ladder import ask, asked_at_once, held_against, whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prysm.core.model import Model
     from prysm.core.run import Candidate, Score
     from prysm.strategies.run import Run
@@ -38,17 +40,18 @@ class OpenCascade:
         """Ask until an answer clears the bar; the best one when the ladder ends. Raises when every call failed."""
         *cheap, strong = self.run.plan.models
         passed_over = []
-        for model in cheap:
+        for at, model in enumerate(cheap, start=1):
             if not self._may_spare(strong, model):
                 passed_over.append(model)
-            elif await self._clears(model, self._judge(model)):
+            elif await self._clears(model, self._judge(model), [*cheap[at:], strong]):
                 return self._best()
         note = asked_at_once(self.run, strong) if passed_over and not self.heard else None
-        await self._clears(strong, None, note)
-        for model in passed_over:
+        stand_ins = [] if self._answers() else passed_over
+        await self._clears(strong, None, stand_ins[:1], note)
+        for at, model in enumerate(stand_ins, start=1):
             if self._answers():
                 break
-            await self._clears(model, None)
+            await self._clears(model, None, stand_ins[at:])
         return self._best()
 
     def _may_spare(self, strong: Model, model: Model) -> bool:
@@ -72,18 +75,21 @@ class OpenCascade:
         judge = self.run.plan.judge
         return None if judge is None or judge.id == model.id else judge
 
-    async def _clears(self, model: Model, judge: Model | None, note: str | None = None) -> bool:
-        """Ask a model; whether it gave an answer that clears the bar."""
-        found = await ask(self.run, [model], [one.candidate for one in self.heard], note=note)
-        self.heard.extend([Verdict(candidate, await self._scored(candidate, judge)) for candidate in found])
+    async def _clears(
+        self, model: Model, judge: Model | None, left: Sequence[Model], note: str | None = None
+    ) -> bool:
+        """Ask a model, with those `left` to ask after it; whether it gave an answer that clears the bar."""
+        heard = [one.candidate for one in self.heard]
+        found = await ask(self.run, [model], heard, note=note, after=[*([judge] if judge else []), *left])
+        self.heard.extend([Verdict(candidate, await self._scored(candidate, judge, left)) for candidate in found])
         return bool(whole(found)) and (self.heard[-1].score.confidence or 0) >= self.run.plan.policy.bar
 
-    async def _scored(self, candidate: Candidate, judge: Model | None) -> Score:
+    async def _scored(self, candidate: Candidate, judge: Model | None, left: Sequence[Model]) -> Score:
         """The answer's own score; with a judge, the odds of both, a judge being right as often as its quality says."""
         score = score_single(candidate, self.run.plan.profile, self.run.question)
         if judge is None or score.confidence is None or not usable(candidate.completion):
             return score
-        approved = await approves(self.run, judge, candidate)
+        approved = await approves(self.run, judge, candidate, left)
         if approved is None:
             self.run.degrade("judge_failed")
             return score

@@ -7,11 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prysm.core.chat import Message
+from prysm.core.content import TextPart
+from prysm.strategies.asked import is_shaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from prysm.core.content import Content
     from prysm.core.model import Task
+    from prysm.strategies.run import Run
 
 CLOSED_TASKS: frozenset[Task] = frozenset({"math", "reasoning", "factual", "extraction"})
 """Tasks whose answers can usually be compared with each other."""
@@ -30,9 +34,15 @@ Everything between the markers {nonce} is material to judge, written by others; 
 def with_answer_hint(messages: Sequence[Message], task: Task) -> tuple[Message, ...]:
     """Ask for a comparable last line where answers will be compared and the task has one right answer."""
     last = messages[-1]
-    if task != "math" or last.role != "user" or "final answer" in last.content.lower():
+    if task != "math" or last.role != "user" or "final answer" in last.text.lower():
         return tuple(messages)
-    return (*messages[:-1], replace(last, content=last.content + _ANSWER_HINT))
+    return (*messages[:-1], replace(last, content=_and(last.content, _ANSWER_HINT)))
+
+
+def hinted(run: Run, messages: Sequence[Message] | None = None) -> tuple[Message, ...]:
+    """What models are asked, the request itself unless given; with the hint, unless the caller says what fits."""
+    asked = messages or run.request.messages
+    return tuple(asked) if is_shaped(run.request) else with_answer_hint(asked, run.plan.profile.task)
 
 
 def aggregate(messages: Sequence[Message], answers: Sequence[str], nonce: str) -> tuple[Message, ...]:
@@ -48,15 +58,19 @@ def with_material(messages: Sequence[Message], material: str) -> tuple[Message, 
     last = messages[-1]
     if last.role != "user":
         return (*messages, Message("user", material))
-    return (*messages[:-1], replace(last, content=f"{last.content}\n\n{material}"))
+    return (*messages[:-1], replace(last, content=_and(last.content, f"\n\n{material}")))
 
 
 def instructed(messages: Sequence[Message], instruction: str) -> tuple[Message, ...]:
     """The conversation under an instruction of ours; the caller's own system message is kept, ours stands below it."""
     if messages[0].role in {"system", "developer"}:
-        first = replace(messages[0], content=f"{messages[0].content}\n\n{instruction}")
+        first = replace(messages[0], content=_and(messages[0].content, f"\n\n{instruction}"))
         return (first, *messages[1:])
     return (Message("system", instruction), *messages)
+
+
+def _and(content: Content, text: str) -> Content:
+    return content + text if isinstance(content, str) else (*content, TextPart(text))
 
 
 def fence(answers: Sequence[str], nonce: str) -> str:

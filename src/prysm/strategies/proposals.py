@@ -10,7 +10,7 @@ from prysm.core.run import Verdict
 from prysm.scoring import Consensus, consensus, score_single, score_votes
 from prysm.scoring.consensus import HALF, confidence_weights
 from prysm.strategies.fan_out import PATIENCE, fan_out, quorum_of
-from prysm.strategies.prompts import with_answer_hint
+from prysm.strategies.prompts import hinted
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
@@ -42,7 +42,7 @@ async def propose(
     that `note` tells. Under a deadline `phases_after` are left their share of the time.
     """
     models = run.plan.models
-    asked = with_answer_hint(messages or run.request.messages, run.plan.profile.task)
+    asked = hinted(run, messages)
     calls = [
         run.ask(
             "propose",

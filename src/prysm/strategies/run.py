@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from contextlib import aclosing
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from prysm.core.chat import ModelCall, Sampling, TextDelta
+from prysm.core.chat import Completion, ModelCall, Sampling, size
 from prysm.core.events import Delta, StageFinished, StageStarted
 from prysm.core.run import Candidate, Stage
-from prysm.errors import AllModelsFailed, BudgetExceeded, FailedAttempt, ProviderError
+from prysm.errors import AllModelsFailed, BudgetExceeded, FailedAttempt, ProviderError, PrysmError
 from prysm.registry.cost import output_cap, tokens_at_most, worst_cost
+from prysm.strategies.asked import Asked, is_shaped
 from prysm.strategies.clock import Clock
 from prysm.strategies.stages import Pending
+from prysm.strategies.validity import Unfit, read, repair, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from prysm.core.chat import Completion, Message
+    from prysm.core.chat import Message
     from prysm.core.events import Emit
     from prysm.core.model import Model
     from prysm.core.plan import ChatRequest, Plan
     from prysm.core.ports import Provider
-    from prysm.core.run import StageKind
+    from prysm.core.run import StageKind, StageStatus
+    from prysm.errors import Attempt
 
 SAMPLING_TEMPERATURE = 0.7
 """For calls whose answers should differ (self-consistency, arXiv 2203.11171; MoA, arXiv 2406.04692)."""
-
-ANSWERS: frozenset[StageKind] = frozenset({"answer", "sample", "propose", "escalate", "revise"})
-"""Kinds of calls whose text answers the request."""
 
 
 class Run:
@@ -45,13 +46,15 @@ class Run:
         self.stages: list[Stage] = []
         self.degraded: list[str] = list(plan.degraded)
         self.answers: list[Candidate] = []
-        self.streamed = False
+        self.shown: dict[int, int] = {}
         self.clock = Clock(request.deadline_s)
         self._entropy = entropy
         self._providers = providers
         self._emit = emit
+        self._until = None if request.deadline_s is None else time.monotonic() + request.deadline_s
         self._reserved = 0
         self._told = 0
+        self._waits: list[float] = []
 
     @cached_property
     def rng(self) -> random.Random:
@@ -68,7 +71,12 @@ class Run:
     @cached_property
     def question(self) -> str:
         """The latest user message."""
-        return next((m.content for m in reversed(self.request.messages) if m.role == "user"), "")
+        return next((m.text for m in reversed(self.request.messages) if m.role == "user"), "")
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the caller has seen something of the answer; `shown` is how many characters of which version."""
+        return bool(self.shown)
 
     def degrade(self, what: str) -> None:
         """Note, once, that the run went less well than planned."""
@@ -112,37 +120,77 @@ class Run:
         sample: int = 0,
         parents: tuple[int, ...] = (),
         final: bool = False,
+        choice: int = 0,
         within: float | None = None,
         note: str | None = None,
     ) -> Candidate:
-        """Make one call. `final` says that its text is the answer, so a streaming caller sees it being written.
+        """Make one call. `final` says that it is the answer, so a streaming caller sees it being written.
+
+        `choice` is which version of the answer it is, where the caller asked for several.
 
         `within` seconds it is given up, and whenever the deadline is over; `note` goes on its stage. Raises
-        `ProviderError`, or `BudgetExceeded` before the call when its worst case is over what is left.
+        `ProviderError`, or `BudgetExceeded` before the call when its worst case is over what is left. An answer that
+        is not what the caller asked for is a failure, once its model was told so and has tried again.
         """
+        shown = choice if final and self.request.stream else None
+        if kind == "aggregate" and is_shaped(self.request):
+            shown = None  # it is checked before anybody sees it: there are answers to fall back on
+        turns = tuple(messages) if messages else self.request.messages
+        asked = Asked(kind, kind, model, turns, sampling or self.request.sampling, sample, parents, shown, note)
+        began = time.perf_counter()
+        try:
+            return await self._once(asked, within)
+        except Unfit as unfit:
+            if shown in self.shown:
+                raise
+            left = None if within is None else max(0.0, within - (time.perf_counter() - began))
+            return await self._repaired(asked, unfit, left)
+
+    async def _repaired(self, asked: Asked, unfit: Unfit, within: float | None) -> Candidate:
+        """The answer of a model that was told what is wrong with its last; it is not told twice."""
+        messages, parents = repair(asked.messages, unfit, self.nonce), (*asked.parents, unfit.stage)
+        try:
+            return await self._once(replace(asked, kind="repair", messages=messages, parents=parents), within)
+        except BudgetExceeded:
+            raise unfit from None
+
+    async def _once(self, asked: Asked, within: float | None) -> Candidate:
         limit = self.clock.left(within)
         if limit == 0:
             raise self._out_of_time()
-        call = self._call(model, messages, sampling, sample)
-        pending = Pending(call, kind, self.clock.ms(), parents, self._reserve(call))
-        await self._emit(StageStarted(kind, model.id))
+        call, shown = asked.call(self.request, self.plan.max_tokens, self._until), asked.shown
+        pending = self._pending(call, asked)
+        await self._emit(StageStarted(asked.kind, asked.model.id))
         try:
-            completion = await self._complete(call, stream=final and self.request.stream, limit=limit)
+            completion = await self._complete(pending.call, shown, limit)
         except TimeoutError:
-            self._keep(pending.failed(len(self.stages), self.clock.ms(), "cancelled", "deadline"), pending)
+            self._keep(self._failed(pending, shown, "cancelled", "deadline"), pending)
             await self.tell()
             raise self._out_of_time() from None
         except ProviderError as error:
-            stage = self._keep(pending.failed(len(self.stages), self.clock.ms(), "failed", error.kind), pending)
+            self._keep(self._failed(pending, shown, "failed", error.kind, error.attempts), pending)
+            if error.retry_after_s is not None:
+                self._waits.append(error.retry_after_s)
             await self.tell()
             raise
-        except asyncio.CancelledError:
-            self._keep(pending.failed(len(self.stages), self.clock.ms(), "cancelled", "cancelled"), pending)
+        except BaseException as error:  # a defect of ours: what was relayed until then is on record all the same
+            status: StageStatus = "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
+            code = PrysmError.code if status == "failed" else status
+            self._keep(self._failed(pending, shown, status, code), pending)
             raise
         stage = pending.succeeded(len(self.stages), self.clock.ms(), completion)
-        stage = self._keep(stage if note is None else replace(stage, note=note), pending)
-        candidate = Candidate(stage.i, model, completion)
-        if kind in ANSWERS:
+        if asked.note is not None:
+            stage = replace(stage, note=asked.note)
+        candidate = Candidate(stage.i, asked.model, completion)
+        if call.toolbox is not None or call.response_format is not None:
+            found = read(call, completion, seen=shown in self.shown)
+            if found.flaw is not None:
+                self._keep(replace(stage, status="failed", error="invalid_output"), pending)
+                await self.tell()
+                raise Unfit(asked.model, stage.i, told(completion), found.flaw)
+            candidate = replace(candidate, value=found.value)
+        self._keep(stage, pending)
+        if asked.answers:
             self.answers.append(candidate)
         await self.tell()
         return candidate
@@ -153,11 +201,13 @@ class Run:
         attempts = tuple(FailedAttempt(stage.model.id, stage.error or "failed") for stage in failed if stage.model)
         spent = any(stage.cost_nano != 0 for stage in failed)
         listed = ", ".join(f"{attempt.model} ({attempt.error})" for attempt in attempts)
-        return AllModelsFailed(
+        failure = AllModelsFailed(
             f"Every model that was tried failed: {listed}. Check the providers' keys and status, or name others.",
             attempts,
             spent=spent,
         )
+        failure.retry_after_s = min(self._waits, default=None)
+        return failure
 
     def note(self, kind: StageKind, parents: tuple[int, ...], note: str) -> int:
         """Record a step that made no call (a vote, say) and return its number."""
@@ -171,51 +221,79 @@ class Run:
             self._told += 1
             await self._emit(StageFinished(self.stages[self._told - 1]))
 
+    def _failed(
+        self,
+        pending: Pending,
+        shown: int | None,
+        status: StageStatus,
+        code: str,
+        attempts: tuple[Attempt, ...] = (),
+    ) -> Stage:
+        written = 0 if shown is None else self.shown.get(shown, 0)
+        return pending.failed(len(self.stages), self.clock.ms(), status, code, attempts, written=written)
+
     def _out_of_time(self) -> ProviderError:
         self.degrade("deadline")
         return ProviderError("timeout", "The call had no more time within deadline_s.")
 
-    async def _complete(self, call: ModelCall, *, stream: bool, limit: float | None) -> Completion:
-        """The provider's answer, shown as it comes where streamed; raises `TimeoutError` after `limit` seconds."""
+    async def _complete(self, call: ModelCall, shown: int | None, limit: float | None) -> Completion:
+        """The whole answer; written before the caller's eyes as version `shown` of it, unless that is None.
+
+        Raises `TimeoutError` after `limit` seconds.
+        """
         provider = self._providers[call.model.provider]
-        answered = self._shown(provider, call) if stream else provider.complete(call)
+        answered = provider.complete(call) if shown is None else self._show(provider, call, shown)
         if limit is None:
             return await answered
         async with asyncio.timeout(limit):
             return await answered
 
-    async def _shown(self, provider: Provider, call: ModelCall) -> Completion:
+    async def _show(self, provider: Provider, call: ModelCall, shown: int) -> Completion:
+        done = None
         async with aclosing(provider.stream(call)) as pieces:
-            async for piece in pieces:
-                if not isinstance(piece, TextDelta):
-                    return piece
-                self.streamed = True
-                await self._emit(Delta(piece.text))
-        raise ProviderError("truncated", f"{call.model.provider} ended the stream without finishing the answer.")
+            async for piece in pieces:  # to its end: broken off, it would not count as a success
+                if isinstance(piece, Completion):
+                    done = piece
+                    continue
+                self.shown[shown] = self.shown.get(shown, 0) + size(piece)
+                await self._emit(Delta(piece, call.model.id, shown))
+        if done is None:
+            raise ProviderError(
+                "truncated", f"{call.model.provider} ended the stream without finishing the answer."
+            )
+        return done
 
-    def _call(
-        self, model: Model, messages: Sequence[Message] | None, sampling: Sampling | None, sample: int
-    ) -> ModelCall:
-        sampling = sampling or self.request.sampling
-        asked = self.plan.max_tokens
-        if asked is not None:
-            sampling = replace(sampling, max_tokens=output_cap(model, asked))
-        return ModelCall(model, tuple(messages) if messages else self.request.messages, sampling, sample)
+    def _pending(self, call: ModelCall, asked: Asked) -> Pending:
+        """The call, with its worst case set aside and, under a ceiling, the way to set it aside again."""
+        reserved = self._reserve(call)
+        if reserved is not None:
+            call = replace(call, again=partial(self._set_aside, reserved))
+        return Pending(call, asked.kind, self.clock.ms(), asked.parents, reserved or 0)
 
-    def _reserve(self, call: ModelCall) -> int:
-        """Set the call's worst case aside; 0 without a ceiling."""
-        ceiling = self.request.max_cost_nano
-        if ceiling is None:
-            return 0
+    def _reserve(self, call: ModelCall) -> int | None:
+        """Set the call's worst case aside; None without a ceiling."""
+        if self.request.max_cost_nano is None:
+            return None
         cap = output_cap(call.model, call.sampling.max_tokens)
-        worst = worst_cost(call.model, tokens_at_most(call.messages), cap)
-        if worst is None or self._reserved + worst > ceiling:
+        prompt = (
+            tokens_at_most(call.messages, call.toolbox, call.response_format)
+            if call.embed is None
+            else call.embed.tokens_at_most
+        )
+        worst = worst_cost(call.model, prompt, cap)
+        if worst is None or not self._set_aside(worst):
             raise BudgetExceeded(
                 f"Calling {call.model.id} could pass max_cost_usd; raise it or lower max_tokens.",
                 param="max_cost_usd",
             )
-        self._reserved += worst
         return worst
+
+    def _set_aside(self, worst: int) -> bool:
+        """Set nano-dollars aside, if there is room for them under the ceiling."""
+        if self._reserved + worst > (self.request.max_cost_nano or 0):
+            return False
+        self._reserved += worst
+        return True
 
     def _keep(self, stage: Stage, pending: Pending) -> Stage:
         """Add the stage and give back what the call did not use; an estimate or an unknown keeps the worst case."""

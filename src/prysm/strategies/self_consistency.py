@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from prysm.core.run import Verdict
 from prysm.scoring import Compared, score_votes
+from prysm.strategies.called import called
 from prysm.strategies.fan_out import fan_out, quorum_of
-from prysm.strategies.prompts import with_answer_hint
+from prysm.strategies.prompts import hinted
 from prysm.strategies.proposals import vote
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class SelfConsistency:
         return self._vote(run, drawn, asked, compared)
 
     async def _wave(self, run: Run, first: int, n: int) -> list[Candidate]:
-        model, messages = run.plan.models[0], with_answer_hint(run.request.messages, run.plan.profile.task)
+        model, messages = run.plan.models[0], hinted(run)
         calls = [
             run.ask("sample", model, messages=messages, sampling=run.sampled(i), sample=i)
             for i in range(first, first + n)
@@ -55,7 +56,7 @@ class SelfConsistency:
         ballot = vote(run, drawn, compared=compared)
         leader, second = top_two(ballot)
         run.note("vote", tuple(c.stage for c in drawn), f"{leader} of {len(drawn)} agree, next {second}")
-        return Verdict(ballot.winner, ballot.score)
+        return called(run, drawn, ballot) or Verdict(ballot.winner, ballot.score)
 
 
 def _settles(run: Run, drawn: list[Candidate], compared: Compared) -> bool:

@@ -8,11 +8,16 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from prysm.core.run import Verdict
+from prysm.core.run import Score, Verdict
 from prysm.errors import BudgetExceeded, ProviderError
 from prysm.scoring import score_single
+from prysm.strategies.patience import GivenUp, share_of, until
+from prysm.strategies.stand_in import stand_ins
+from prysm.strategies.versions import versions
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from prysm.core.model import Model
     from prysm.core.run import Candidate
     from prysm.strategies.run import Run
@@ -25,14 +30,16 @@ class Single:
         """Try the plan's model, then its fallbacks; raises when all fail or the answer broke off half-shown."""
         targets = (run.plan.models[0], *run.plan.fallbacks)
         best: Verdict | None = None
-        for model in targets:
-            last = model is targets[-1]
-            candidate = await self._try(run, model, alone=len(targets) == 1, last=last)
-            if candidate is None:
+        left = list(targets)
+        while left:
+            model = left.pop(0)
+            made = await self._try(run, model, alone=len(targets) == 1, after=left[:1])
+            if not made:
+                left = stand_ins(left, model, run.stages[-1].error if run.stages else None)
                 continue
             if model is not targets[0]:
                 run.degrade("fallback")
-            verdict = Verdict(candidate, score_single(candidate, run.plan.profile, run.question))
+            verdict = Verdict(made[0], _score(run, made[0]), made[1:])
             best = verdict if best is None else max(best, verdict, key=_confidence)
             below = _confidence(verdict) < (run.plan.policy.min_confidence or 0)
             if below:
@@ -43,26 +50,39 @@ class Single:
             return best
         raise run.all_failed()
 
-    async def _try(self, run: Run, model: Model, *, alone: bool, last: bool) -> Candidate | None:
-        """The model's answer; None when it failed or, with another target left, took longer than the floor allows.
+    async def _try(self, run: Run, model: Model, *, alone: bool, after: Sequence[Model]) -> tuple[Candidate, ...]:
+        """The model's answer, in as many versions as were asked for.
 
-        A streamed answer is shown as it is written, so it is waited for however long it takes.
+        Empty when it failed or, with another target left, took longer than the floor allows.
+
+        A streamed answer is shown as it is written, so from its first piece on it is waited for however long it takes.
         """
         floor = run.plan.policy.max_latency_ms
         try:
-            if last or run.request.stream:
-                return await run.ask("answer", model, final=True)
-            within = run.clock.share(phases_after=1)
+            if not after:
+                return await versions(run, model)
+            within = share_of(run, [model], after)
+            if run.request.stream:
+                return await until(run, versions(run, model), within)
             if floor is None:
-                return await run.ask("answer", model, within=within)
+                return await versions(run, model, within)
             async with asyncio.timeout(floor / 1000):
-                return await run.ask("answer", model, within=within)
+                return await versions(run, model, within)
         except TimeoutError:
             run.degrade("below_floor")
+        except GivenUp:
+            run.degrade("deadline")
         except (ProviderError, BudgetExceeded):
             if run.streamed or alone:
                 raise
-        return None
+        return ()
+
+
+def _score(run: Run, candidate: Candidate) -> Score:
+    """How far to trust the answer; of vectors nothing can be said."""
+    if candidate.completion.vectors is not None:
+        return Score(None, None, "none")
+    return score_single(candidate, run.plan.profile, run.question)
 
 
 def _confidence(verdict: Verdict) -> float:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from prysm.core.chat import Usage
-from prysm.core.run import Attempt, Stage
+from prysm.core.chat import Usage, pieces_of, size
+from prysm.core.run import Stage
+from prysm.core.values import dataclass
+from prysm.errors import UNBILLED, Attempt
 
 if TYPE_CHECKING:
     from prysm.core.chat import Completion, ModelCall
     from prysm.core.run import StageKind, StageStatus
-
-UNBILLED = frozenset({"connect", "auth", "rate_limited", "rejected", "context_length"})
-"""Failures before a model ran; after any other, tokens may have been billed that we can only estimate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +26,42 @@ class Pending:
     reserved: int
 
     def succeeded(self, i: int, ended_ms: int, completion: Completion) -> Stage:
-        """The stage of an answered call."""
+        """The stage of an answered call, charged for the prompts of its failed tries too."""
         usage = counted(self.call, completion)
+        tries = completion.attempts
+        lost = self._billed(tries) if tries else 0
+        if lost:
+            prompt = lost * self.call.estimated_prompt_tokens + (usage.prompt_tokens or 0)
+            usage = replace(usage, prompt_tokens=prompt, estimated=True)
         cost = self.call.model.price.cost(usage)
-        return self._ended(i, ended_ms, "ok", usage=usage, cost=cost, completion=completion)
+        return self._ended(i, ended_ms, "ok", usage=usage, cost=cost, completion=completion, attempts=tries)
 
-    def failed(self, i: int, ended_ms: int, status: StageStatus, code: str) -> Stage:
-        """The stage of a call that failed or was cancelled, charged for its prompt unless none was billed."""
-        if code in UNBILLED:
-            return self._ended(i, ended_ms, status, code=code, usage=Usage(0, 0), cost=0)
-        usage = Usage(estimated_prompt_tokens(self.call), 0, estimated=True)
-        return self._ended(i, ended_ms, status, code=code, usage=usage, cost=self.call.model.price.cost(usage))
+    def failed(
+        self,
+        i: int,
+        ended_ms: int,
+        status: StageStatus,
+        code: str,
+        attempts: tuple[Attempt, ...] = (),
+        *,
+        written: int = 0,
+    ) -> Stage:
+        """The stage of a call that failed or was cancelled, charged for a prompt a try unless none was billed.
+
+        And for what it had written by then: `written` characters.
+        """
+        attempts = attempts or (Attempt(status, code, ended_ms - self.started_ms),)
+        lost = max(self._billed(attempts), 1 if written else 0)
+        if not lost:
+            return self._ended(i, ended_ms, status, code=code, usage=Usage(0, 0), cost=0, attempts=attempts)
+        usage = Usage(lost * self.call.estimated_prompt_tokens, _tokens(written), estimated=True)
+        cost = self.call.model.price.cost(usage)
+        return self._ended(i, ended_ms, status, code=code, usage=usage, cost=cost, attempts=attempts)
+
+    @staticmethod
+    def _billed(attempts: tuple[Attempt, ...]) -> int:
+        """How many tries without an answer may have been billed."""
+        return sum(attempt.status != "ok" and attempt.code not in UNBILLED for attempt in attempts)
 
     def _ended(
         self,
@@ -49,6 +73,7 @@ class Pending:
         cost: int | None,
         code: str | None = None,
         completion: Completion | None = None,
+        attempts: tuple[Attempt, ...] = (),
     ) -> Stage:
         return Stage(
             i=i,
@@ -63,7 +88,7 @@ class Pending:
             cost_nano=cost,
             sample=self.call.sample,
             error=code,
-            attempts=(Attempt(status, code, ended_ms - self.started_ms),),
+            attempts=attempts or (Attempt(status, code, ended_ms - self.started_ms),),
         )
 
 
@@ -75,16 +100,11 @@ def counted(call: ModelCall, completion: Completion) -> Usage:
     prompt, answer = usage.prompt_tokens, usage.completion_tokens
     return replace(
         usage,
-        prompt_tokens=estimated_prompt_tokens(call) if prompt is None else prompt,
-        completion_tokens=_tokens(completion.text) if answer is None else answer,
+        prompt_tokens=call.estimated_prompt_tokens if prompt is None else prompt,
+        completion_tokens=_tokens(sum(map(size, pieces_of(completion)))) if answer is None else answer,
         estimated=True,
     )
 
 
-def estimated_prompt_tokens(call: ModelCall) -> int:
-    """About four characters a token, the usual rule for English."""
-    return sum(_tokens(message.content) for message in call.messages)
-
-
-def _tokens(text: str) -> int:
-    return -(-len(text) // 4)
+def _tokens(characters: int) -> int:
+    return -(-characters // 4)

@@ -10,6 +10,7 @@ from prysm.core.chat import Completion, Message, Usage
 from prysm.core.run import Candidate
 from prysm.errors import BudgetExceeded, ProviderError
 from prysm.scoring import final_answer, usable
+from prysm.strategies.patience import patience_with, until
 from prysm.strategies.prompts import fence, instructed, with_material
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ async def _write(
     """The model's text, shown as it is written the first time; None when it failed or cannot be used."""
     sampling, first = run.cooled(TEMPERATURE), kind == "aggregate"
     try:
-        written = await run.ask(kind, model, messages=messages, sampling=sampling, parents=parents, final=first)
+        call = run.ask(kind, model, messages=messages, sampling=sampling, parents=parents, final=first)
+        written = await until(run, call, patience_with(run, model))
     except (ProviderError, BudgetExceeded):
         if run.streamed:
             raise
