@@ -46,7 +46,15 @@ provider = "sandbox"
 tier = "strong"
 input_usd_per_mtok = 3
 output_usd_per_mtok = 12
+capabilities = ["tools", "json_schema"]
 quality = { default = 0.95 }
+
+[[models]]
+id = "sandbox-embedding"
+provider = "sandbox"
+tier = "small"
+input_usd_per_mtok = 0.02
+capabilities = ["embeddings"]
 
 [[models]]
 id = "team/with-slash"
@@ -116,7 +124,13 @@ def served(
     settings = Settings(database_url=database_url, data_dir=folder, config_path=path, root_key=ROOT_KEY)
     app = create_app(settings, load_config(settings, environ or {}))
     config = uvicorn.Config(
-        app, loop="uvloop", http="httptools", ws="none", access_log=False, log_level=log_level, server_header=False
+        app,
+        loop="uvloop",
+        http="prysm.api.one_write:Protocol",
+        ws="none",
+        access_log=False,
+        log_level=log_level,
+        server_header=False,
     )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.scripted_models import FAILS, HANGS, OPEN, SUM, World, ask, says
 
+from prysm.core.chat import TextDelta
 from prysm.core.events import Delta, Planned, StageFinished, StageStarted
 from prysm.errors import (
     AllModelsFailed,
@@ -124,7 +125,7 @@ async def test_an_answer_that_was_not_streamed_is_shown_whole_before_it_is_seale
     house = House(a=says("Final answer: 391"), b=says("Final answer: 391"))
     answer = await house.run(strategy="self_consistency", stream=True)
     deltas = [event for event in house.history if isinstance(event, Delta)]
-    assert deltas == [Delta(answer.verdict.candidate.text)]
+    assert deltas == [Delta(TextDelta(answer.verdict.candidate.text), answer.verdict.candidate.model.id)]
     assert isinstance(house.history[0], Planned)
     assert house.history[-2:] == [deltas[0], house.ledger.kept[RUN]]
     started = [event for event in house.history if isinstance(event, StageStarted)]

@@ -148,7 +148,7 @@ def test_nothing_that_was_said_and_no_salt_is_in_the_record_or_its_stages() -> N
 def test_openings_open_their_own_text_and_no_other() -> None:
     done, receipt = ensemble()
     assert done.verdict is not None
-    prompt = canonical([{"role": "user", "content": done.request.messages[0].content}])
+    prompt = canonical([{"role": "user", "content": done.request.messages[0].text}])
     texts = {"prompt": prompt, "answer": done.verdict.candidate.text.encode()}
     for label, text in texts.items():
         opening = {"enc": receipt.openings[label].enc, "salt": receipt.openings[label].salt}
@@ -363,8 +363,10 @@ def test_whatever_a_run_was_its_receipt_holds(
     assert verify_opening(receipt.sealed.payload, "answer", opening, text.encode()).ok
 
 
-@pytest.mark.parametrize(("zero", "told"), [(True, "zero"), (False, "none")])
-def test_the_record_says_what_was_to_be_kept(zero: bool, told: str) -> None:
+@pytest.mark.parametrize(
+    ("zero", "kept_s", "told"), [(True, None, "zero"), (False, None, "none"), (False, 60, "60s")]
+)
+def test_the_record_says_what_was_to_be_kept(zero: bool, kept_s: int | None, told: str) -> None:
     done, _ = ensemble()
-    request = replace(done.request, retention_zero=zero)
+    request = replace(done.request, retention_zero=zero, kept_s=kept_s)
     assert record(make_receipt(replace(done, request=request)))["retention"] == told

@@ -7,7 +7,7 @@ import gc
 import os
 import signal
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -19,10 +19,11 @@ from starlette.exceptions import HTTPException
 from prysm import __version__
 from prysm.accounts.keys import KeyRing, root_key
 from prysm.api import catalog as catalog_routes
-from prysm.api import feedback, openai, operations, orchestrate, proofs
+from prysm.api import embeddings, feedback, messages, openai, operations, orchestrate, proofs, responses
 from prysm.api.direct import Direct
 from prysm.api.edge import Edge
 from prysm.api.respond import problem_response
+from prysm.api.responses_kept import Shelf
 from prysm.api.services import Services
 from prysm.classify.model import weights
 from prysm.config import Config, Endpoint, Settings, load_config, zero_key
@@ -33,6 +34,7 @@ from prysm.providers.build import build_provider
 from prysm.providers.ollama import discover, ollama_models
 from prysm.providers.transport import open_transport
 from prysm.registry.catalog import Catalog
+from prysm.resilience import resilient
 from prysm.scoring.calibration import current, install, load
 from prysm.store.database import Database
 from prysm.strategies.gate import fitted
@@ -45,11 +47,14 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from prysm.core.model import Model
-    from prysm.core.provider import ProviderSpec
+    from prysm.core.provider import ProviderSpec, Standing
+    from prysm.errors import FailureKind
     from prysm.store.feedback import FeedbackStore
+    from prysm.store.responses import ResponseStore
 
 PARENT_CHECK_S = 1.0
 LEARN_EVERY_S = 60.0
+FORGET_EVERY_S = 60.0
 YOUNG_OBJECTS = 10_000
 """Allocations between two looks for garbage; nearly all that a request makes dies by itself. The default is 700."""
 
@@ -96,12 +101,13 @@ def create_app(settings: Settings, config: Config, local: Endpoint | None = None
             RequestValidationError: _validation_problem,
         },
     )
-    for module in (openai, orchestrate, catalog_routes, proofs, feedback, operations):
+    runs = (openai, responses, messages, embeddings, orchestrate)
+    for module in (*runs, catalog_routes, proofs, feedback, operations):
         app.include_router(module.router)
     if config.server.metrics:
         app.include_router(operations.metrics_router)
     keys = KeyRing(root_key(settings.data_dir, settings.root_key))
-    direct = Direct(app.build_middleware_stack(), (*openai.router.routes, *orchestrate.router.routes))
+    direct = Direct(app.build_middleware_stack(), (route for module in runs for route in module.router.routes))
     app.middleware_stack = Edge(direct, keys, telemetry, public_proofs=config.proof.public)
     return app
 
@@ -114,18 +120,24 @@ async def opened(
     catalog = await live_catalog(config, local)
     database = await Database.open(settings.database_url or "")
     transport = open_transport()
-    background = [asyncio.create_task(_keep_learning(catalog, database.feedback))]
+    keep = config.retention.content
+    background = [
+        asyncio.create_task(_keep_learning(catalog, database.feedback)),
+        asyncio.create_task(_forget(database.responses, everything=keep is None)),
+    ]
     if settings.workers > 1:
         background.append(asyncio.create_task(_die_with_parent()))
     try:
         reachable = [
             spec for spec in catalog.providers if spec.usable and (spec.base_url or spec.kind == "sandbox")
         ]
-        providers = {spec.id: build_provider(spec, transport) for spec in reachable}
+        watch = Observed(catalog, telemetry)
+        providers = {spec.id: resilient(build_provider(spec, transport), spec, watch) for spec in reachable}
         planner = Planner(catalog, config.policies, config.fallbacks)
         gateway = Gateway(planner, providers, database.committer, telemetry, catalog.price_version)
         limit = int(config.server.body_limit_mb * 1_000_000)
-        yield Services(gateway, catalog, database.receipts, database.feedback, telemetry, limit)
+        shelf = Shelf(database.responses, keep) if keep is not None else None
+        yield Services(gateway, catalog, database.receipts, database.feedback, telemetry, limit, shelf)
         gateway.close()
         await gateway.drained()
     finally:
@@ -134,6 +146,27 @@ async def opened(
         await asyncio.wait(background)
         await transport.aclose()
         await database.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What the wrappers around the providers tell: to routing, and to who operates the gateway."""
+
+    catalog: Catalog
+    telemetry: Telemetry
+
+    def stands(self, provider: str, model: str | None, standing: Standing) -> None:
+        """A breaker changed."""
+        self.catalog.stand(provider, model, standing)
+        self.telemetry.stands(provider, model, standing)
+
+    def retried(self, model: Model, kind: FailureKind) -> None:
+        """A call is made again."""
+        self.telemetry.retried(model, kind)
+
+    def hedged(self, model: Model) -> None:
+        """A call got a second one beside it."""
+        self.telemetry.hedged(model)
 
 
 async def live_catalog(config: Config, local: Endpoint | None) -> Catalog:
@@ -164,6 +197,16 @@ async def _keep_learning(catalog: Catalog, judgements: FeedbackStore) -> None:
         except ProofUnavailable:
             log.warning("feedback cannot be read: routing keeps to what it knows")
         await asyncio.sleep(LEARN_EVERY_S)
+
+
+async def _forget(kept: ResponseStore, *, everything: bool) -> None:
+    """Delete the responses whose time is over, or all when none are to be kept; what fails is done the next time."""
+    while True:
+        try:
+            await kept.prune(everything=everything)
+        except ProofUnavailable:
+            log.warning("expired responses cannot be deleted: the database does not answer")
+        await asyncio.sleep(FORGET_EVERY_S)
 
 
 async def _die_with_parent() -> None:

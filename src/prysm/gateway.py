@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from prysm.classify import classify
+from prysm.classify import classify, of_inputs
+from prysm.core.chat import pieces_of
 from prysm.core.events import Delta, Planned, ignore
 from prysm.core.run import Finished, Score, Verdict
+from prysm.core.values import dataclass
 from prysm.errors import (
     AllModelsFailed,
     DeadlineExceeded,
@@ -20,13 +22,14 @@ from prysm.errors import (
     ProofUnavailable,
     ProviderError,
     PrysmError,
+    for_the_caller,
 )
 from prysm.receipt import Receipt, make_receipt
 from prysm.strategies import STRATEGIES, Run
 from prysm.strategies.in_hand import best_in_hand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from uuid import UUID
 
     from prysm.core.events import Emit
@@ -101,7 +104,8 @@ class Gateway:
         Raises a `PrysmError`. Cancel it with `CLIENT_GONE` when the caller hung up; any other cancellation is the
         gateway stopping, and becomes the error that tells the caller so.
         """
-        with self._admitted():
+        self._admit()
+        try:
             plan = self.plan(request)
             begun = self._begin(request, request_id, plan, emit)
             try:
@@ -109,7 +113,8 @@ class Gateway:
                 verdict = _scored(plan, request, await self._execute(begun, request))
                 await begun.run.tell()
                 if request.stream and not begun.run.streamed:
-                    await emit(Delta(verdict.candidate.text))
+                    for piece in pieces_of(verdict.candidate.completion):
+                        await emit(Delta(piece, verdict.candidate.model.id))
             except Exception as error:
                 await self._seal_failure(begun, "failed", error)
                 raise
@@ -128,10 +133,14 @@ class Gateway:
                 stopped = _stopped()
                 stopped.spent = True  # the models answered; whether the receipt is down is not known here
                 raise stopped from None
+        finally:
+            self._left()
 
     def plan(self, request: ChatRequest) -> Plan:
         """What would be done for `request`, without doing it."""
-        return self.planner.plan(request, classify(request.messages))
+        if request.embed is not None:
+            return self.planner.plan(request, of_inputs(request.embed))
+        return self.planner.plan(request, classify(request.messages, request.toolbox))
 
     def close(self) -> None:
         """Take no more runs."""
@@ -143,17 +152,15 @@ class Gateway:
             self._idle.clear()
             await self._idle.wait()
 
-    @contextmanager
-    def _admitted(self) -> Iterator[None]:
+    def _admit(self) -> None:
         if self._closing:
             raise Overloaded("The gateway is stopping; retry against another replica or in a moment.")
         self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
-            if not self._running:
-                self._idle.set()
+
+    def _left(self) -> None:
+        self._running -= 1
+        if not self._running:
+            self._idle.set()
 
     def _begin(self, request: ChatRequest, request_id: UUID, plan: Plan, emit: Emit) -> _Begun:
         run = Run(request, plan, self._providers, emit, os.urandom(8))
@@ -163,14 +170,16 @@ class Gateway:
         """The strategy's answer; at the deadline, the best one in hand."""
         run = begun.run
         strategy = STRATEGIES[run.plan.strategy]
-        if request.deadline_s is None:
-            return await strategy.run(run)
         try:
+            if request.deadline_s is None:
+                return await strategy.run(begun.run)
             async with asyncio.timeout(request.deadline_s):
                 return await strategy.run(run)
-        except (TimeoutError, ProviderError, AllModelsFailed):
+        except TimeoutError:
+            pass
+        except (ProviderError, AllModelsFailed) as error:
             if not run.clock.late:
-                raise
+                raise for_the_caller(error, "messages" if request.embed is None else "input") from None
         held = best_in_hand(run)
         if held is not None:
             return held
@@ -246,11 +255,9 @@ def _stopped() -> Overloaded:
 def _scored(plan: Plan, request: ChatRequest, verdict: Verdict) -> Verdict:
     """Round the score as receipts do, and hold it against the policy's bar, where a policy is at work."""
     score = _rounded(verdict.score)
-    verdict = Verdict(verdict.candidate, score)
-    if not request.orchestrated or score.bar_cleared is not None:
-        return verdict
-    cleared = None if score.confidence is None else score.confidence >= plan.policy.bar
-    return replace(verdict, score=replace(score, bar_cleared=cleared))
+    if request.orchestrated and score.bar_cleared is None and score.confidence is not None:
+        score = replace(score, bar_cleared=score.confidence >= plan.policy.bar)
+    return Verdict(verdict.candidate, score, verdict.others)
 
 
 def _rounded(score: Score) -> Score:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -13,6 +12,8 @@ import orjson
 
 from prysm import __version__
 from prysm.core.account import Account, account
+from prysm.core.openai_form import answer_form, message_form
+from prysm.core.values import dataclass
 from prysm.proof.hashing import (
     NONCE_BYTES,
     PAYLOAD_TYPE,
@@ -28,8 +29,10 @@ from prysm.proof.verify import VERSION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from prysm.core.plan import ChatRequest
     from prysm.core.run import Evidence, Finished, Stage, Verdict
     from prysm.proof.canonical import Json
+    from prysm.proof.hashing import Encoding
 
 _WIRE_TEXT_LIMIT = 200
 """Characters kept of a name a provider chose for itself."""
@@ -39,7 +42,7 @@ _WIRE_TEXT_LIMIT = 200
 class Opening:
     """What opens one commitment; given to the caller and kept nowhere."""
 
-    enc: str
+    enc: Encoding
     salt: str
 
 
@@ -131,8 +134,15 @@ def _record(run: Finished, spent: Account) -> dict[str, Json]:
         },
         "cost": {"nano_usd": _amount(spent.total_nano), "price_version": run.price_version},
         "latency_ms": run.latency_ms,
-        "retention": "zero" if run.request.retention_zero else "none",
+        "retention": _retention(run.request),
     }
+
+
+def _retention(request: ChatRequest) -> str:
+    """How long the text is kept: "none", "zero" where the caller insisted on that, or seconds ("3600s")."""
+    if request.kept_s is not None:
+        return f"{request.kept_s}s"
+    return "zero" if request.retention_zero else "none"
 
 
 def _answer(verdict: Verdict | None) -> Json:
@@ -157,19 +167,38 @@ def _evidence(evidence: Evidence | None) -> Json:
 
 
 def _commitments(run: Finished, salts: tuple[bytes, bytes]) -> tuple[dict[str, Json], dict[str, Opening]]:
-    """HMACs of the messages as JSON and of the answer as sent; a failed run has no answer to commit to."""
-    prompt = canonical([{"role": m.role, "content": m.content} for m in run.request.messages])
+    """HMACs of the messages or inputs, as OpenAI's API writes them, and of the answer; a failed run has none."""
+    prompt = canonical(_asked(run.request))
     commits: dict[str, Json] = {"prompt": _commit(salts[0], "prompt", "jcs", prompt), "answer": None}
     openings = {"prompt": Opening("jcs", _b64(salts[0]))}
     if run.verdict is not None:
-        text = run.verdict.candidate.text.encode()
-        commits["answer"] = _commit(salts[1], "answer", "utf8", text)
-        openings["answer"] = Opening("utf8", _b64(salts[1]))
+        enc, answer = _answered(run.verdict)
+        commits["answer"] = _commit(salts[1], "answer", enc, answer)
+        openings["answer"] = Opening(enc, _b64(salts[1]))
     return commits, openings
 
 
-def _commit(salt: bytes, label: str, enc: str, data: bytes) -> Json:
-    value = commitment(salt, label, "jcs" if enc == "jcs" else "utf8", data)
+def _asked(request: ChatRequest) -> Json:
+    if request.embed is not None:
+        return request.embed.form()
+    return [message_form(message) for message in request.messages]
+
+
+def _answered(verdict: Verdict) -> tuple[Encoding, bytes]:
+    """The answer's bytes: its text where it is text alone, else every choice as OpenAI's API writes messages.
+
+    Of vectors it is the base64 of all their numbers, little-endian float32, in the order of the inputs.
+    """
+    done = verdict.candidate.completion
+    if done.vectors is not None:
+        return "utf8", base64.b64encode(done.vectors.data)
+    if verdict.others or done.tool_calls or done.refused:
+        return "jcs", canonical([answer_form(choice.completion) for choice in verdict.choices])
+    return "utf8", done.text.encode()
+
+
+def _commit(salt: bytes, label: str, enc: Encoding, data: bytes) -> Json:
+    value = commitment(salt, label, enc, data)
     return {"enc": enc, "alg": "HMAC-SHA256", "c": value}
 
 

@@ -22,7 +22,7 @@ PROVIDER_KEY = "sk-canary-of-the-provider-key"
 
 
 @contextmanager
-def _database(postgres_url: str) -> Iterator[str]:
+def database(postgres_url: str) -> Iterator[str]:
     """A migrated database that lives longer than one test."""
     name = f"api_{uuid4().hex}"
     asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE migrated"))
@@ -45,7 +45,7 @@ def sandbox(postgres_url: str) -> Iterator[Served]:
     """A gateway over simulated models: every strategy works, every answer is deterministic enough."""
     with (
         tempfile.TemporaryDirectory(prefix="prysm-api-") as folder,
-        _database(postgres_url) as url,
+        database(postgres_url) as url,
         served(Path(folder), SANDBOX, url) as gateway,
     ):
         yield gateway
@@ -75,11 +75,11 @@ def upstreams() -> Iterator[dict[str, Upstream]]:
 
 @pytest.fixture(scope="session")
 def _scripted(postgres_url: str, upstreams: dict[str, Upstream]) -> Iterator[Served]:
-    toml = "".join(_provider(name, upstream.url) for name, upstream in upstreams.items())
-    toml += _provider("dead", "http://127.0.0.1:9/v1")
+    toml = "".join(provider(name, upstream.url) for name, upstream in upstreams.items())
+    toml += provider("dead", "http://127.0.0.1:9/v1")
     with (
         tempfile.TemporaryDirectory(prefix="prysm-api-") as folder,
-        _database(postgres_url) as url,
+        database(postgres_url) as url,
         served(Path(folder), toml, url, os.environ | {"UPSTREAM_KEY": PROVIDER_KEY}) as gateway,
     ):
         yield gateway
@@ -95,6 +95,27 @@ def scripted(_scripted: Served, upstreams: dict[str, Upstream]) -> Served:
     return _scripted
 
 
+@pytest.fixture(scope="session")
+def _formats(postgres_url: str, upstreams: dict[str, Upstream]) -> Iterator[Served]:
+    url = upstreams["left"].url
+    toml = "".join(provider(kind, url, kind) for kind in ("openai", "anthropic", "gemini"))
+    with (
+        tempfile.TemporaryDirectory(prefix="prysm-api-") as folder,
+        database(postgres_url) as kept,
+        served(Path(folder), toml, kept, os.environ | {"UPSTREAM_KEY": PROVIDER_KEY}) as gateway,
+    ):
+        yield gateway
+
+
+@pytest.fixture
+def formats(_formats: Served, left: Upstream) -> Served:
+    """A gateway over a model of each wire format, called as the format is; behind them all is the upstream `left`."""
+    left.plays()
+    left.seen.clear()
+    left.left.clear()
+    return _formats
+
+
 @pytest.fixture
 def left(upstreams: dict[str, Upstream]) -> Upstream:
     """The upstream behind the model `left`."""
@@ -107,15 +128,18 @@ def right(upstreams: dict[str, Upstream]) -> Upstream:
     return upstreams["right"]
 
 
-def _provider(name: str, url: str) -> str:
+def provider(name: str, url: str, kind: str = "openai") -> str:
+    """A host and its one model, both called after `name`, as prysm.toml has them."""
     quality = 0.0 if name == "dead" else 0.8
     return f"""
 [[providers]]
 id = "{name}-host"
-kind = "openai"
+kind = "{kind}"
 base_url = "{url}"
 api_key_env = "UPSTREAM_KEY"
 first_byte_timeout_s = 10
+retries = 0
+breaker = false
 
 [[models]]
 id = "{name}"
@@ -124,5 +148,15 @@ tier = "{"small" if name == "left" else "mid"}"
 input_usd_per_mtok = 1
 output_usd_per_mtok = 10
 context_window = 32000
+capabilities = ["tools", "json_schema", "vision", "logprobs", "reasoning"]
 quality = {{ default = {quality} }}
+
+[[models]]
+id = "{name}-vectors"
+provider = "{name}-host"
+upstream = "{"vectors-0" if name == "dead" else "vectors-1"}"
+tier = "small"
+context_window = 8192
+input_usd_per_mtok = {1 if name == "left" else 2}
+capabilities = ["embeddings"]
 """

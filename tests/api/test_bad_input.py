@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.api.wire import error
 
-from prysm.api.bodies import ChatBody, OrchestrateBody, RouteBody
+from prysm.api.bodies import ChatBody, Extras, OrchestrateBody, RouteBody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +107,7 @@ def test_a_wrong_value_is_refused_and_its_field_named(sandbox: Served, path: str
         ("model", ""),
         ("model", None),
         ("model", 5),
-        ("n", 2),
+        ("n", 9),
         ("routing_mode", "fastest"),
     ],
 )
@@ -142,8 +142,8 @@ def test_unknown_fields_are_refused_and_named(sandbox: Served, path: str) -> Non
 
 
 @pytest.mark.parametrize("path", [CHAT, ORCHESTRATE])
-def test_a_part_that_is_no_text_is_refused_by_its_own_name(sandbox: Served, path: str) -> None:
-    messages = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]
+def test_a_part_that_nobody_knows_is_refused_by_its_own_name(sandbox: Served, path: str) -> None:
+    messages = [{"role": "user", "content": [{"type": "video_url", "video_url": {"url": "x"}}]}]
     response = _post(sandbox, path, (HELLO if path == CHAT else {}) | {"messages": messages})
     assert error(response) == (REFUSED[path], "unsupported_parameter")
     assert response.json()["error"]["param"] == "messages[0].content[0].type"
@@ -293,7 +293,7 @@ VALUES = st.recursive(
     max_leaves=8,
 )
 FIELDS = st.sampled_from(
-    [*ChatBody.model_fields, *OrchestrateBody.model_fields, *RouteBody.model_fields, "brain_config", "tools"]
+    [*ChatBody.model_fields, *OrchestrateBody.model_fields, *RouteBody.model_fields, *Extras.model_fields]
 )
 
 

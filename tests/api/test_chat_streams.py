@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 from tests.api.wire import chunks, completion, deltas, error, stream_start, streamed
 from tests.providers.upstream import Act, head
 
 if TYPE_CHECKING:
-    import pytest
     from tests.providers.upstream import Upstream
     from tests.serving import Served
 
@@ -132,3 +133,36 @@ def test_a_stream_without_an_end_is_no_answer(scripted: Served, left: Upstream) 
 
 def _body(model: str) -> dict[str, Any]:
     return {"model": model, "messages": [{"role": "user", "content": "Where is Paris?"}], "stream": True}
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+def test_an_answer_without_a_word_still_says_who_speaks(scripted: Served, left: Upstream, finish: str) -> None:
+    left.plays(streamed(finish=finish))
+    found = [event["choices"][0] for event in chunks(scripted.chat("left", stream=True))]
+    assert found[0]["delta"] == {"role": "assistant", "content": ""}
+    assert [each["finish_reason"] for each in found] == [None, finish]
+
+
+def test_every_version_that_says_nothing_is_opened_once(scripted: Served, left: Upstream) -> None:
+    left.plays(streamed("Paris"), streamed(finish="length"))
+    found = [event["choices"][0] for event in chunks(scripted.chat("left", stream=True, n=2))]
+    assert sorted(each["index"] for each in found if each["delta"].get("role")) == [0, 1]
+
+
+@pytest.mark.parametrize("route", ["/v1/chat/completions", "/v1/messages"])
+def test_a_defect_in_the_middle_ends_the_stream_with_an_error_and_is_on_record(
+    scripted: Served, left: Upstream, monkeypatch: pytest.MonkeyPatch, route: str
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    left.plays(streamed("Paris is the"))
+    monkeypatch.setattr("prysm.providers.openai_stream.OpenAIDraft.completion", broken)
+    response = scripted.http.post(route, json=_body("left") | {"max_tokens": 9})
+    assert response.status_code == 200
+    assert "event: error" in response.text if route == "/v1/messages" else chunks(response)[-1]["error"]
+    assert "Something went wrong in the gateway" in response.text
+    proof = scripted.http.get(response.headers["x-prysm-proof-url"]).json()
+    assert proof["entry"]["outcome"] == "failed"
+    stage = scripted.http.get(f"/v1/proof/{proof['request_id']}/stages/0").json()
+    assert json.loads(base64.b64decode(stage["body"]))["tokens_out"] == len("Paris is the") // 4

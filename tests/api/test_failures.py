@@ -50,7 +50,7 @@ def test_a_model_that_answers_garbage_is_a_provider_error(
 def test_a_rate_limit_upstream_passes_its_patience_on(scripted: Served, left: Upstream) -> None:
     left.plays(answer(b"{}", "429 Too Many Requests", retry_after="7"))
     response = scripted.chat("left")
-    assert (error(response), response.headers["retry-after"]) == ((502, "provider_error"), "7")
+    assert (error(response), response.headers["retry-after"]) == ((429, "rate_limit_exceeded"), "7")
 
 
 def test_a_dead_provider_fails_its_call_and_nothing_else(scripted: Served, left: Upstream) -> None:

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import openai
 import pytest
 from openai.types import Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from tests.api.wire import completion, stream_start
+from pydantic import BaseModel
+from tests.api.wire import completion, stream_start, streamed
 from tests.providers.upstream import Act
 from tests.serving import ROOT_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from openai.types.chat import ChatCompletionUserMessageParam
+    from openai.types.chat import (
+        ChatCompletionFunctionToolParam,
+        ChatCompletionMessageParam,
+        ChatCompletionUserMessageParam,
+    )
     from tests.providers.upstream import Upstream
     from tests.serving import Served
 
 ASKED: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "What is the capital of France?"}]
+
+WEATHER: ChatCompletionFunctionToolParam = {
+    "type": "function",
+    "function": {
+        "name": "weather",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+    },
+}
+
+
+class City(BaseModel):
+    """The answer that is asked for."""
+
+    name: str
+    people: int
 
 
 @pytest.fixture
@@ -116,6 +136,52 @@ def test_a_pinned_answer_of_an_upstream_validates(scripted: Served, left: Upstre
         answer = client.chat.completions.create(model="left", messages=ASKED)
     ChatCompletion.model_validate(answer.model_dump(warnings="error"), strict=True)
     assert (answer.model, answer.choices[0].message.content) == ("left", "Paris")
+
+
+def test_the_loop_of_an_agent_runs(scripted: Served, left: Upstream) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}}
+    left.plays(completion(None, tool_calls=[call]))
+    turns: list[ChatCompletionMessageParam] = [*ASKED]
+    with _client(scripted) as client:
+        message = client.chat.completions.create(model="left", messages=turns, tools=[WEATHER]).choices[0].message
+        assert message.tool_calls is not None
+        left.plays(completion("21 °C"))
+        turns.append(cast("ChatCompletionMessageParam", message))
+        turns.append({"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "21"})
+        last = client.chat.completions.create(model="left", messages=turns, tools=[WEATHER]).choices[0].message
+    assert last.content == "21 °C"
+    assert left.seen[1].json["messages"][1]["tool_calls"] == [call]
+
+
+def test_its_accumulator_puts_streamed_calls_together(scripted: Served, left: Upstream) -> None:
+    pieces: list[dict[str, Any]] = [
+        {"index": 0, "id": "c1", "type": "function", "function": {"name": "weather", "arguments": ""}},
+        {"index": 0, "function": {"arguments": '{"city": '}},
+        {"index": 0, "function": {"arguments": '"Paris"}'}},
+    ]
+    left.plays(streamed(*({"tool_calls": [piece]} for piece in pieces), finish="tool_calls"))
+    turns: list[ChatCompletionMessageParam] = [*ASKED]
+    with _client(scripted) as client:
+        with client.chat.completions.stream(model="left", messages=turns, tools=[WEATHER]) as stream:
+            message = stream.get_final_completion().choices[0].message
+        assert message.tool_calls is not None
+        assert message.tool_calls[0].function.arguments == '{"city": "Paris"}'
+        left.plays(completion("21 °C"))
+        turns.append(cast("ChatCompletionMessageParam", message))
+        turns.append({"role": "tool", "tool_call_id": "c1", "content": "21"})
+        client.chat.completions.create(model="left", messages=turns, tools=[WEATHER])
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")  # its own, about what it parsed itself
+def test_it_parses_structured_answers(scripted: Served, left: Upstream) -> None:
+    left.plays(completion('{"name": "Paris", "people": 2100000}'))
+    with _client(scripted) as client:
+        answer = client.chat.completions.parse(model="left", messages=ASKED, response_format=City)
+        message = answer.choices[0].message
+        turns = [*ASKED, cast("ChatCompletionMessageParam", message), *ASKED]
+        client.chat.completions.parse(model="left", messages=turns, response_format=City)
+    assert message.parsed == City(name="Paris", people=2_100_000)
+    assert left.seen[0].json["response_format"]["json_schema"]["strict"] is True
 
 
 def _client(gateway: Served, max_retries: int = 0, **more: Any) -> openai.OpenAI:

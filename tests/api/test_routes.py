@@ -52,7 +52,7 @@ def test_routing_is_shown_without_calling_anyone(sandbox: Served) -> None:
 def test_health_and_readiness_need_no_key(sandbox: Served) -> None:
     assert httpx.get(f"{sandbox.url}/health").json()["status"] == "ok"
     ready = httpx.get(f"{sandbox.url}/ready")
-    assert (ready.status_code, ready.json()["database"], ready.json()["live_models"]) == (200, True, 4)
+    assert (ready.status_code, ready.json()["database"], ready.json()["live_models"]) == (200, True, 5)
 
 
 def test_the_openapi_document_is_valid_and_describes_the_bodies(sandbox: Served) -> None:

@@ -11,28 +11,31 @@ if TYPE_CHECKING:
     from httpx import Response
 
 
-def completion(text: str, status: str = "200 OK") -> bytes:
-    """Write an OpenAI chat completion with 10 tokens in and 2 out."""
+def completion(text: str | None, status: str = "200 OK", **more: Any) -> bytes:
+    """Write an OpenAI chat completion with 10 tokens in and 2 out; `more` goes into its message."""
+    message = {"role": "assistant", "content": text} | more
+    finish = "tool_calls" if "tool_calls" in more else "stop"
     body = {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "model": "served",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
         "usage": {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12},
     }
     return answer(json.dumps(body).encode(), status)
 
 
-def deltas(*texts: str) -> list[bytes]:
-    """Write OpenAI chunks, one for each text, without the end of the stream."""
-    return [_data({"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}]}) for text in texts]
+def deltas(*said: str | dict[str, Any]) -> list[bytes]:
+    """Write OpenAI chunks, one for each text or delta, without the end of the stream."""
+    listed = [{"content": each} if isinstance(each, str) else each for each in said]
+    return [_data({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}) for delta in listed]
 
 
-def streamed(*texts: str) -> bytes:
-    """Write a whole OpenAI event stream."""
+def streamed(*said: str | dict[str, Any], finish: str = "stop") -> bytes:
+    """Write a whole OpenAI event stream of texts or deltas."""
     usage = {"prompt_tokens": 10, "completion_tokens": 2, "total_tokens": 12}
-    end = _data({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": usage})
-    return sse(*deltas(*texts), end, b"data: [DONE]\n\n")
+    end = _data({"choices": [{"index": 0, "delta": {}, "finish_reason": finish}], "usage": usage})
+    return sse(*deltas(*said), end, b"data: [DONE]\n\n")
 
 
 def stream_start(*texts: str) -> bytes:

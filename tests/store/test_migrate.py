@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 TABLES = "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'"
-OURS = "alembic_version feedback receipt stage"
+OURS = "alembic_version feedback receipt response stage"
 
 
 @pytest.fixture
 async def empty_url(sql: Sql, database_url: str) -> str:
-    await sql("DROP TABLE feedback, stage, receipt, alembic_version")
+    await sql("DROP TABLE response, feedback, stage, receipt, alembic_version")
     await sql("DROP FUNCTION refuse_update")
     return database_url
 
@@ -74,7 +74,7 @@ async def test_an_update_of_a_receipt_is_refused_by_the_database(sql: Sql) -> No
 
 async def test_a_database_of_the_first_release_is_brought_up_with_its_receipts(sql: Sql, database_url: str) -> None:
     await sql("INSERT INTO receipt (request_id, payload, proof_hash) VALUES (gen_random_uuid(), '{}', '')")
-    await sql("DROP TABLE feedback")
+    await sql("DROP TABLE response, feedback")
     await sql("UPDATE alembic_version SET version_num = '0001'")
     await asyncio.to_thread(migrate, database_url)
     assert await sql(TABLES) == OURS

@@ -7,10 +7,10 @@ import hmac
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
+from prysm.core.values import dataclass
 from prysm.errors import ConfigError, InvalidApiKey
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class KeyRing:
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not hmac.compare_digest(_digest(key.strip()), self._root):
             raise InvalidApiKey(
-                "Missing or unknown API key. Send `Authorization: Bearer <key>`; the root key is in the file "
-                "`root.key` of the gateway's data directory."
+                "Missing or unknown API key. Send `Authorization: Bearer <key>` (or `x-api-key: <key>`); the root "
+                "key is in the file `root.key` of the gateway's data directory."
             )
         return Caller("root")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import APIRouter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
 
-from prysm.api import bodies, documented, render
+from prysm.api import bodies, documented, parse, render
 from prysm.api.services import read_body, services
 from prysm.core.model import TASKS
 
@@ -37,7 +37,7 @@ async def one_model(request: Request, model_id: str) -> dict[str, Any]:
 @router.post("/v1/route", **documented.run(bodies.RouteBody, "The model that would answer."))
 async def route(request: Request) -> dict[str, Any]:
     """Which model would answer, why, and for how much. No model is called."""
-    body = bodies.read(bodies.RouteBody, await read_body(request))
+    body = parse.read(bodies.RouteBody, await read_body(request))
     plan = services(request).gateway.plan(body.chat_request())
     model = plan.models[0]
     price = model.price
@@ -63,7 +63,7 @@ def _item(model: Model, catalog: Catalog) -> dict[str, Any]:
         "object": "model",
         "created": 0,
         "owned_by": model.provider,
-        "kind": "model",
+        "kind": "embedding" if model.embeds else "model",
         "display": model.display,
         "tier": model.tier,
         "family": model.family,
@@ -79,5 +79,6 @@ def _item(model: Model, catalog: Catalog) -> dict[str, Any]:
             for task, found in catalog.learnt(model.id).items()
         },
         "live": catalog.is_live(model),
+        "breaker": catalog.standing(model).state,
         "simulated": model.simulated,
     }

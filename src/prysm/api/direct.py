@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class Direct:
-    """Serves routes without path parameters whose endpoint takes the `Request` alone; passes on the rest."""
+    """Serves routes without path parameters, whose endpoints take the `Request` alone; passes on the rest."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
         self._app = app
-        known = (route for route in routes if isinstance(route, Route))
+        known = (route for route in routes if isinstance(route, Route) and not route.param_convertors)
         self._routes = {(method, route.path): route for route in known for method in route.methods or ()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

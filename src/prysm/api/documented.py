@@ -35,6 +35,7 @@ REFUSALS = {
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "The request cannot be carried out as written.",
+    429: "Every provider that could answer limits the rate; Retry-After says until when.",
     502: "The model, or every model, failed.",
     503: "No live model, no receipt, or the gateway is stopping.",
     504: "The caller's deadline passed.",
@@ -43,15 +44,13 @@ REFUSALS = {
 
 def run(body: type[BaseModel], answer: str) -> dict[str, Any]:
     """Keyword arguments of a route that runs the gateway on `body`."""
-    schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
-    inlined = _inlined(schema, schema.pop("$defs", {}))
     return {
         "response_model": None,
         "responses": {200: {"description": answer}, **refusals(*REFUSALS)},
         "openapi_extra": {
             "requestBody": {
                 "required": True,
-                "content": {"application/json": {"schema": inlined}},
+                "content": {"application/json": {"schema": _schema(body)}},
             }
         },
     }
@@ -65,13 +64,27 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     }
 
 
+def _schema(body: type[BaseModel]) -> dict[str, Any]:
+    """The body's schema, with the fields that are only read where they are there (`rest`)."""
+    schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
+    inlined: dict[str, Any] = _inlined(schema, schema.pop("$defs", {}))
+    rest: type[BaseModel] | None = getattr(body, "rest", None)
+    if rest is not None:
+        more = _schema(rest)
+        inlined["properties"] |= more["properties"]
+        inlined["additionalProperties"] = more["additionalProperties"]
+    return inlined
+
+
 def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
     """The schema with its references resolved, since these bodies have no component of their own."""
     if isinstance(schema, dict):
         reference = schema.get("$ref", "")
         if reference:
             return _inlined(definitions[reference.rsplit("/", 1)[-1]], definitions)
-        return {key: _inlined(value, definitions) for key, value in schema.items()}
+        # What tells the branches of a union apart is in the branches; OpenAPI's own word for it needs components.
+        kept = {key: value for key, value in schema.items() if key != "discriminator" or "mapping" not in value}
+        return {key: _inlined(value, definitions) for key, value in kept.items()}
     if isinstance(schema, list):
         return [_inlined(item, definitions) for item in schema]
     return schema

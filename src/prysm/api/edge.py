@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from starlette.requests import ClientDisconnect
 
+from prysm.api.problems import is_anthropic
 from prysm.api.respond import problem_response
 from prysm.errors import PrysmError
 from prysm.receipt import new_request_id
@@ -58,7 +59,7 @@ class Edge:
             pass  # gone in the middle of its body: nobody is left to answer
         except Exception as error:  # noqa: BLE001 - the last resort; its message may hold a caller's text
             log.error(  # noqa: TRY400 - a traceback would show values
-                "defect", type=type(error).__name__, where=where(error), request_id=str(exchange.request_id)
+                "defect", type=type(error).__name__, where=where(error), request_id=exchange.told_id
             )
             defect = _Internal("Something went wrong in the gateway. It is logged under this request's id.")
             await exchange.refuse(defect, receive)
@@ -69,7 +70,7 @@ class Edge:
         path: str = scope["path"]
         public = PUBLIC.fullmatch(path) is not None and (self._public_proofs or not path.startswith("/v1/proof/"))
         if not public:
-            caller = self._keys.authenticate(exchange.header(b"authorization"))
+            caller = self._keys.authenticate(exchange.authorization())
             scope["state"]["caller"] = caller
 
     def _account(self, scope: Scope, exchange: _Exchange) -> None:
@@ -82,7 +83,7 @@ class Edge:
             path=scope["path"][:_LOGGED_ID_LIMIT],
             status=exchange.status,
             ms=exchange.elapsed_ms(),
-            request_id=str(exchange.request_id),
+            request_id=exchange.told_id,
             client_request_id=exchange.client_request_id(),
             caller=getattr(scope["state"].get("caller"), "key", None),
         )
@@ -94,10 +95,11 @@ _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"
 class _Exchange:
     """One request and its answer, as far as the edge needs to know."""
 
-    __slots__ = ("_began", "_scope", "_send", "_started", "request_id", "status")
+    __slots__ = ("_began", "_scope", "_send", "_started", "request_id", "status", "told_id")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.request_id = new_request_id()
+        self.told_id = str(self.request_id)
         self.status = 499
         self._scope = scope
         self._send = send
@@ -109,7 +111,10 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._started = True
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", str(self.request_id).encode())]
+            told = self.told_id.encode()
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", told)]
+            if is_anthropic(self._scope["path"]):
+                message["headers"].append((b"request-id", told))
         await self._send(message)
 
     async def refuse(self, error: PrysmError, receive: Receive) -> None:
@@ -119,7 +124,17 @@ class _Exchange:
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name."""
-        return next((value.decode("latin-1") for key, value in self._scope["headers"] if key == name), None)
+        for key, value in self._scope["headers"]:
+            if key == name:
+                return str(value, "latin-1")
+        return None
+
+    def authorization(self) -> str | None:
+        """The `authorization` header; where there is none, the key in `x-api-key`, as Anthropic's clients send it."""
+        given = self.header(b"authorization")
+        if given is None and (key := self.header(b"x-api-key")) is not None:
+            return f"Bearer {key}"
+        return given
 
     def client_request_id(self) -> str | None:
         """The caller's own id: recorded, never adopted."""

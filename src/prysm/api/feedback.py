@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
 
-from prysm.api import bodies, documented
+from prysm.api import documented, parse
 from prysm.api.proofs import no_receipt, parsed_id
 from prysm.api.services import read_body, services
 from prysm.errors import InvalidRequest
@@ -47,7 +47,7 @@ class FeedbackBody(BaseModel):
 )
 async def give(request: Request) -> dict[str, Any]:
     """Say how good an answer was. Saying it again replaces what was said; a comment is accepted and not stored."""
-    body = bodies.read(FeedbackBody, await read_body(request))
+    body = parse.read(FeedbackBody, await read_body(request))
     score, request_id = body.judgement(), parsed_id(body.request_id)
     replaced = await services(request).feedback.put(request_id, score)
     if replaced is None:

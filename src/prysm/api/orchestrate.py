@@ -9,7 +9,8 @@ from fastapi import APIRouter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
 from starlette.responses import JSONResponse, Response
 
-from prysm.api import bodies, documented, render
+from prysm.api import bodies, documented, parse, render
+from prysm.api.chunks import ChunkWriter
 from prysm.api.respond import RunResponse, Shape
 from prysm.api.services import read_body, services
 
@@ -19,14 +20,19 @@ router = APIRouter(tags=["Orchestration"])
 @router.post("/v2/orchestrate", **documented.run(bodies.OrchestrateBody, "An orchestrated answer, or its plan."))
 async def orchestrate(request: Request) -> Response:
     """Spend several models on one prompt; `dry_run` shows the plan and its price and calls nothing."""
-    body = bodies.read(bodies.OrchestrateBody, await read_body(request))
+    body = parse.read(bodies.OrchestrateBody, await read_body(request))
     gateway, chat = services(request).gateway, body.chat_request()
     if body.dry_run:
         return JSONResponse(render.dry_run(gateway.plan(chat), int(time.time())))
     shape = Shape(
-        render=partial(render.orchestration, trace=body.include_trace),
-        events=body.prysm_events is not False,
-        usage=body.stream_options is not None and body.stream_options.include_usage,
-        trace=body.include_trace,
+        render=partial(render.orchestration, trace=body.extras.include_trace, legacy=body.extras.legacy),
+        writer=partial(
+            ChunkWriter,
+            events=body.extras.prysm_events is not False,
+            usage=body.wants_usage,
+            trace=body.extras.include_trace,
+            logprobs=chat.sampling.logprobs,
+            legacy=body.extras.legacy,
+        ),
     )
     return RunResponse(gateway, chat, shape)

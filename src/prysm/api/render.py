@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from prysm.api.choices import choice, usage
 from prysm.core.model import NANO_PER_USD
+from prysm.registry.cost import total
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from prysm.core.model import Model
     from prysm.core.plan import Plan
@@ -15,17 +17,17 @@ if TYPE_CHECKING:
     from prysm.gateway import Answer
 
 
-def chat_completion(answer: Answer) -> dict[str, Any]:
-    """`POST /v1/chat/completions`."""
-    return _openai(answer, "chat.completion") | {"prysm": block(answer)}
+def chat_completion(answer: Answer, *, legacy: bool = False) -> dict[str, Any]:
+    """`POST /v1/chat/completions`; `legacy`: in the spelling of callers who gave `functions`."""
+    return _openai(answer, "chat.completion", legacy=legacy) | {"prysm": block(answer)}
 
 
-def orchestration(answer: Answer, *, trace: bool) -> dict[str, Any]:
+def orchestration(answer: Answer, *, trace: bool, legacy: bool) -> dict[str, Any]:
     """`POST /v2/orchestrate`."""
     prysm = block(answer)
     if trace:
         prysm["stages"] = [stage(item) for item in answer.stages]
-    return _openai(answer, "orchestration") | {"prysm": prysm}
+    return _openai(answer, "orchestration", legacy=legacy) | {"prysm": prysm}
 
 
 def block(answer: Answer) -> dict[str, Any]:
@@ -47,20 +49,10 @@ def block(answer: Answer) -> dict[str, Any]:
     }
 
 
-def usage(answer: Answer) -> dict[str, Any]:
-    """OpenAI's usage, summed over every call."""
-    spent = answer.receipt.account
-    return {
-        "prompt_tokens": spent.prompt_tokens,
-        "completion_tokens": spent.completion_tokens,
-        "total_tokens": spent.prompt_tokens + spent.completion_tokens,
-    }
-
-
 def routing(plan: Plan, answer: Answer | None = None) -> dict[str, Any]:
     """Which model, why it, and why not the others; of the model that answered, when one did."""
     model = answer.verdict.candidate.model if answer else plan.models[0]
-    failed = [item for item in answer.stages if item.status != "ok" and item.model] if answer else []
+    failed = _given_up(answer.stages) if answer else []
     signals = dict(plan.profile.signals) | {"difficulty": plan.profile.difficulty_score}
     return {
         "model": model.id,
@@ -84,6 +76,12 @@ def routing(plan: Plan, answer: Answer | None = None) -> dict[str, Any]:
         ],
         "fallbacks": [{"model": item.model.id, "error": item.error} for item in failed if item.model],
     }
+
+
+def _given_up(stages: Sequence[Stage]) -> list[Stage]:
+    """The calls that another model had to make; one whose answer was repaired went on."""
+    repaired = {parent for item in stages if item.kind == "repair" for parent in item.parents}
+    return [item for item in stages if item.model and item.status != "ok" and item.i not in repaired]
 
 
 def orchestrated(answer: Answer) -> dict[str, Any]:
@@ -141,10 +139,10 @@ def dry_run(plan: Plan, created: int) -> dict[str, Any]:
 
 
 def cost(answer: Answer) -> dict[str, Any]:
-    """What was spent, and what the strongest model alone would have cost for the same prompt and answer."""
+    """What was spent, and what the strongest model alone would have cost for the same prompt and answers."""
     spent, baseline = answer.receipt.account, answer.plan.baseline
-    used = answer.stages[answer.verdict.candidate.stage].usage
-    alone = baseline.price.cost(used) if baseline and used else None
+    used = [answer.stages[made.stage].usage for made in answer.verdict.choices]
+    alone = total([baseline.price.cost(each) if baseline and each else None for each in used])
     saved = None if alone is None or spent.total_nano is None else alone - spent.total_nano
     return {
         "total_usd": usd(spent.total_nano),
@@ -213,22 +211,18 @@ def usd(nano: int | None) -> float | None:
     return None if nano is None else nano / NANO_PER_USD
 
 
-def _openai(answer: Answer, kind: str) -> dict[str, Any]:
-    done = answer.verdict.candidate
+def _openai(answer: Answer, kind: str, *, legacy: bool) -> dict[str, Any]:
+    done, told = answer.verdict.candidate, answer.request.sampling.logprobs
     return {
         "id": f"prysm-{answer.receipt.request_id}",
         "object": kind,
         "created": int(answer.created.timestamp()),
         "model": done.model.id,
         "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": done.text, "refusal": None},
-                "logprobs": None,
-                "finish_reason": done.completion.finish_reason,
-            }
+            choice(i, made.completion, told=told, legacy=legacy) for i, made in enumerate(answer.verdict.choices)
         ],
         "usage": usage(answer),
+        "service_tier": done.completion.service_tier,
         "system_fingerprint": done.completion.system_fingerprint,
     }
 

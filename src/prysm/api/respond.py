@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import orjson
 from starlette.responses import Response
@@ -14,6 +12,7 @@ from starlette.responses import Response
 from prysm.api import problems
 from prysm.api.sse import EventStream
 from prysm.core.events import ignore
+from prysm.core.values import dataclass
 from prysm.errors import PrysmError
 from prysm.gateway import CLIENT_GONE
 
@@ -23,28 +22,36 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+    from prysm.api.sse import Writer
+    from prysm.core.events import Emit
     from prysm.core.plan import ChatRequest
-    from prysm.gateway import Answer, Gateway
+    from prysm.gateway import Answer
 
 WATCH_AFTER_S = 0.03
 
 Render: TypeAlias = "Callable[[Answer], dict[str, Any]]"
 
 
+class Runs(Protocol):
+    """The gateway, or what stands before it."""
+
+    async def run(self, request: ChatRequest, request_id: UUID, emit: Emit) -> Answer:
+        """Answer `request`; raises a `PrysmError`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How one surface shows a run."""
+    """How one surface shows a run: a whole answer as JSON, or a stream by a writer of its own, if it has streams."""
 
     render: Render
-    events: bool
-    usage: bool
-    trace: bool
+    writer: Callable[[UUID], Writer] | None = None
 
 
 class RunResponse(Response):
     """An ASGI response that runs the gateway while it watches for the caller hanging up."""
 
-    def __init__(self, gateway: Gateway, request: ChatRequest, shape: Shape) -> None:
+    def __init__(self, gateway: Runs, request: ChatRequest, shape: Shape) -> None:
         self.background = None
         self._gateway = gateway
         self._request = request
@@ -56,8 +63,8 @@ class RunResponse(Response):
         watch = _Watch(receive, work)
         request_id: UUID = scope["state"]["request_id"]
         try:
-            if self._request.stream:
-                await self._stream(send, request_id)
+            if self._request.stream and self._shape.writer is not None:
+                await self._stream(send, request_id, self._shape.writer(request_id))
             else:
                 await self._json(send, request_id)
         except asyncio.CancelledError as error:
@@ -78,22 +85,21 @@ class RunResponse(Response):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _stream(self, send: Send, request_id: UUID) -> None:
-        stream = EventStream(
-            send,
-            request_id,
-            self._request,
-            int(time.time()),
-            events=self._shape.events,
-            usage=self._shape.usage,
-        )
+    async def _stream(self, send: Send, request_id: UUID, writer: Writer) -> None:
+        stream = EventStream(send, request_id, self._request, writer)
         try:
             answer = await self._gateway.run(self._request, request_id, stream.emit)
-            await stream.finish(answer, trace=self._shape.trace)
+            await stream.finish(answer)
         except PrysmError as error:
             if not stream.started:
                 raise
             await stream.fail(error)
+        except Exception:
+            if stream.started:  # else the edge answers; it logs the defect in any case
+                await stream.fail(
+                    PrysmError("Something went wrong in the gateway. It is logged under this request's id.")
+                )
+            raise
         finally:
             await stream.close()
 
@@ -132,7 +138,7 @@ class _Watch:
 def problem_response(error: PrysmError, path: str, request_id: UUID | None) -> Response:
     """An error as an HTTP answer."""
     return Response(
-        problems.body_of(error),
+        problems.body_of(error, path, request_id),
         status_code=problems.status_of(error, path),
         headers=dict(problems.headers_of(error, request_id)),
         media_type="application/json",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from prysm.api.responses_kept import Shelf
     from prysm.gateway import Gateway
     from prysm.proof.sealed import Sealed
     from prysm.registry.catalog import Catalog
@@ -56,6 +57,8 @@ class Services:
     feedback: Feedback
     telemetry: Telemetry
     body_limit: int
+    shelf: Shelf | None = None
+    """Where responses are kept; None keeps none."""
 
 
 def services(request: Request) -> Services:

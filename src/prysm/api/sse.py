@@ -1,15 +1,16 @@
-"""A run as server-sent events: OpenAI's chunks, heartbeats while members work, the receipt on the last chunk."""
+"""A run as server-sent events: what every surface's stream has in common, and what one surface adds as a `Writer`."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
-from prysm.api import problems, render
-from prysm.core.events import Delta, Planned, StageFinished, StageStarted
+from prysm.core.events import Delta, Planned, StageFinished
+from prysm.gateway import CLIENT_GONE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,109 +18,127 @@ if TYPE_CHECKING:
 
     from starlette.types import Send
 
-    from prysm.core.events import Event
-    from prysm.core.plan import ChatRequest
+    from prysm.core.chat import Piece
+    from prysm.core.events import Event, StageStarted
+    from prysm.core.plan import ChatRequest, Plan
     from prysm.errors import PrysmError
     from prysm.gateway import Answer
 
 HEARTBEAT_S = 5.0
-_COMMENT = b": working\n\n"
+STUCK_S = 60.0
+"""A caller who takes nothing for so long, and at most twice that, is taken to be gone."""
+
+
+class Writer(ABC):
+    """How one surface writes a streamed answer: bytes for each thing that happens, empty for what it does not show.
+
+    What ends the stream well carries the receipt, and is asked for only once that is durable.
+    """
+
+    heartbeat: ClassVar[bytes] = b": working\n\n"
+
+    model = ""
+    """Who answers: as planned until the first piece, which may come from a fallback."""
+
+    @abstractmethod
+    def planned(self, plan: Plan) -> bytes:
+        """Before the first call."""
+
+    @abstractmethod
+    def progress(self, event: StageStarted | StageFinished) -> bytes:
+        """A step began or ended."""
+
+    @abstractmethod
+    def piece(self, piece: Piece, choice: int) -> bytes:
+        """The next piece of the answer."""
+
+    @abstractmethod
+    def ending(self, answer: Answer) -> bytes:
+        """The end, with the receipt."""
+
+    @abstractmethod
+    def failure(self, error: PrysmError) -> bytes:
+        """A run that failed after its first byte: what came before is not an answer."""
 
 
 class EventStream:
-    """Writes one streamed answer. The response starts with the first thing there is to say.
+    """Sends one streamed answer. The response starts with the first thing there is to say.
 
-    A run of one model starts with its first delta, so a failure before it is an ordinary error answer; a run of
+    A run of one model starts with its first piece, so a failure before it is an ordinary error answer; a run of
     several starts at once with a heartbeat.
     """
 
-    def __init__(
-        self, send: Send, request_id: UUID, request: ChatRequest, created: int, *, events: bool, usage: bool
-    ) -> None:
+    def __init__(self, send: Send, request_id: UUID, request: ChatRequest, writer: Writer) -> None:
         self.started = False
         self._send = send
-        self._request_id = str(request_id)
+        self._request_id = request_id
         self._request = request
-        self._created = created
-        self._events = events
-        self._usage = usage
-        self._model = ""
-        self._head = b""
+        self._writer = writer
         self._heartbeat: asyncio.Task[None] | None = None
+        self._work = asyncio.current_task()
+        self._stuck: asyncio.TimerHandle | None = None
+        self._writing = self._written = 0
 
     async def emit(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, Delta):
-            await self._delta(event.text)
+            self._writer.model = event.model
+            await self._write(self._writer.piece(event.piece, event.choice))
         elif isinstance(event, Planned):
-            await self._planned(event)
-        elif self._events:
-            await self._write(_data(self._chunk([]) | {"prysm_event": _progress(event)}))
+            await self._planned(event.plan)
+        elif self._request.orchestrated:
+            await self._write(self._writer.progress(event))
 
-    async def finish(self, answer: Answer, *, trace: bool) -> None:
-        """The chunk with `finish_reason` and the `prysm` block, then usage where asked for, then the end."""
-        prysm = render.block(answer)
-        if trace:
-            prysm["stages"] = [render.stage(item) for item in answer.stages]
-        self._model = answer.verdict.candidate.model.id
-        last = {"index": 0, "delta": {}, "logprobs": None}
-        reason = answer.verdict.candidate.completion.finish_reason
-        tail = _data(self._chunk([last | {"finish_reason": reason}]) | {"prysm": prysm})
-        if self._usage:
-            tail += _data(self._chunk([]) | {"usage": render.usage(answer)})
-        await self._write(tail + b"data: [DONE]\n\n")
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+    async def finish(self, answer: Answer) -> None:
+        """The end, with the receipt."""
+        await self._write(self._writer.ending(answer), last=True)
 
     async def fail(self, error: PrysmError) -> None:
-        """An error event and no `[DONE]`: what came before it is not an answer."""
-        await self._write(_data(problems.envelope(error)))
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        """An error event in place of the end."""
+        await self._write(self._writer.failure(error), last=True)
 
     async def close(self) -> None:
-        """Stop the heartbeat."""
+        """Stop the heartbeat and the watch over the caller."""
+        if self._stuck is not None:
+            self._stuck.cancel()
         if self._heartbeat is not None:
             self._heartbeat.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._heartbeat
 
-    async def _planned(self, event: Planned) -> None:
-        plan = event.plan
-        self._model = (plan.aggregator or plan.models[-1]).id
-        if not self._request.orchestrated:
-            return
-        self._heartbeat = asyncio.create_task(self._beat())
-        await self._write(_COMMENT)
-        if self._events:
-            await self._write(_data(self._chunk([]) | {"prysm_event": _planned(event)}))
+    async def _planned(self, plan: Plan) -> None:
+        self._writer.model = (plan.aggregator or plan.models[-1]).id
+        opening = self._writer.planned(plan)
+        if self._request.orchestrated:
+            self._heartbeat = asyncio.create_task(self._beat())
+            await self._write(self._writer.heartbeat + opening)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            await self._write(_COMMENT)
+            await self._write(self._writer.heartbeat)
 
-    async def _delta(self, text: str) -> None:
-        """The hot line of a stream: the chunk's frame is made once, only the text is encoded each time."""
-        if not self._head:
-            opening = {"index": 0, "delta": {"role": "assistant", "content": ""}, "logprobs": None}
-            frame = orjson.dumps(self._chunk([]))[: -len(b"[]}")]
-            self._head = b"data: " + frame + b'[{"index":0,"delta":{"content":'
-            await self._write(_data(self._chunk([opening | {"finish_reason": None}])))
-        await self._write(self._head + orjson.dumps(text) + b'},"logprobs":null,"finish_reason":null}]}\n\n')
-
-    def _chunk(self, choices: list[Mapping[str, Any]]) -> dict[str, Any]:
-        return {
-            "id": f"prysm-{self._request_id}",
-            "object": "chat.completion.chunk",
-            "created": self._created,
-            "model": self._model,
-            "choices": choices,
-        }
-
-    async def _write(self, data: bytes) -> None:
+    async def _write(self, data: bytes, *, last: bool = False) -> None:
+        if not data:
+            return
         if not self.started:
             self.started = True
+            self._look_again()
             await self._send({"type": "http.response.start", "status": 200, "headers": self._headers()})
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        self._writing += 1
+        await self._send({"type": "http.response.body", "body": data, "more_body": not last})
+        self._writing -= 1
+        self._written += 1
+
+    def _look_again(self) -> None:
+        self._stuck = asyncio.get_running_loop().call_later(STUCK_S, self._look, self._written)
+
+    def _look(self, written: int) -> None:
+        """Hang up on a caller who reads nothing: while a write waits for him, nothing else bounds the run."""
+        if self._writing and self._written == written and self._work is not None:
+            self._work.cancel(CLIENT_GONE)
+        else:
+            self._look_again()
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         return [
@@ -130,22 +149,11 @@ class EventStream:
         ]
 
 
-def _data(value: Mapping[str, Any]) -> bytes:
+def data(value: Mapping[str, Any]) -> bytes:
+    """One event without a name."""
     return b"data: " + orjson.dumps(value) + b"\n\n"
 
 
-def _planned(event: Planned) -> dict[str, Any]:
-    block = render.planned(event.plan)
-    return {
-        "type": "plan",
-        "strategy": block["strategy"],
-        "policy": block["policy"],
-        "models": block["models_used"],
-        "reason": block["reason"],
-    }
-
-
-def _progress(event: StageStarted | StageFinished) -> dict[str, Any]:
-    if isinstance(event, StageStarted):
-        return {"type": "stage_started", "kind": event.kind, "model": event.model}
-    return {"type": "stage", "stage": render.stage(event.stage)}
+def event(name: str, value: Mapping[str, Any]) -> bytes:
+    """One named event."""
+    return b"event: " + name.encode() + b"\ndata: " + orjson.dumps(value) + b"\n\n"

@@ -127,6 +127,7 @@ class GroupCommitter:
         batch: list[_Row] = []
         try:
             while self._queue:
+                await asyncio.sleep(0)  # whoever gets ready in this turn of the loop comes along
                 batch = self._take()
                 await self._flush(batch)
         except DATABASE_ERRORS as error:

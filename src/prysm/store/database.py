@@ -12,6 +12,7 @@ from prysm.store.committer import GroupCommitter
 from prysm.store.connection import CONNECT_TIMEOUT_S, DATABASE_ERRORS
 from prysm.store.feedback import FeedbackStore
 from prysm.store.receipts import ReceiptStore
+from prysm.store.responses import ResponseStore
 
 if TYPE_CHECKING:
     from prysm.store.connection import Pool
@@ -27,6 +28,7 @@ class Database:
     committer: GroupCommitter
     receipts: ReceiptStore
     feedback: FeedbackStore
+    responses: ResponseStore
     pool: Pool
 
     @classmethod
@@ -37,7 +39,7 @@ class Database:
         """
         committer = await GroupCommitter.open(url)
         pool = await asyncpg.create_pool(url, min_size=0, max_size=POOL_SIZE, timeout=CONNECT_TIMEOUT_S)
-        return cls(committer, ReceiptStore(pool), FeedbackStore(pool), pool)
+        return cls(committer, ReceiptStore(pool), FeedbackStore(pool), ResponseStore(pool), pool)
 
     async def close(self) -> None:
         """Store what is queued, then disconnect."""

@@ -9,11 +9,13 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
     Numeric,
     Table,
+    Text,
     Uuid,
     func,
 )
@@ -44,4 +46,16 @@ feedback = Table(
     Column("request_id", Uuid, ForeignKey("receipt.request_id"), nullable=False, unique=True),
     Column("score", Numeric(4, 3), CheckConstraint("score BETWEEN 0 AND 1"), nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+response = Table(
+    "response",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("previous", Uuid),
+    Column("input", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Index("response_expires_at", "expires_at"),
 )

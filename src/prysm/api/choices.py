@@ -1,0 +1,109 @@
+"""The versions of an answer as OpenAI's chat completions write them, and what they took.
+
+https://platform.openai.com/docs/api-reference/chat/object
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prysm.core.openai_form import answer_form
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from prysm.core.chat import Completion, FinishReason, TokenLogprob, TopLogprob
+    from prysm.core.content import Thinking
+    from prysm.gateway import Answer
+
+DETAILS = (
+    ("prompt_tokens_details", "cached_tokens", "cached_tokens"),
+    ("prompt_tokens_details", "cache_write_tokens", "cache_write_tokens"),
+    ("prompt_tokens_details", "audio_tokens", "audio_prompt_tokens"),
+    ("completion_tokens_details", "reasoning_tokens", "reasoning_tokens"),
+    ("completion_tokens_details", "audio_tokens", "audio_completion_tokens"),
+)
+"""Parts of the totals: where OpenAI puts them, its names for them, and ours."""
+
+
+def choice(index: int, done: Completion, *, told: bool, legacy: bool) -> dict[str, Any]:
+    """One version of the answer; its log probabilities are `told` to who asked for them.
+
+    `legacy`: the caller gave `functions`, and looks for `function_call`.
+    """
+    message = answer_form(done)
+    if done.own:
+        message |= done.own
+    if done.thinking:
+        message |= _thoughts(done.thinking)
+    if legacy and done.tool_calls:
+        message |= _older(message)
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": logprobs(done.logprobs, refused=done.refused) if told and done.logprobs else None,
+        "finish_reason": finish_reason(done.finish_reason, legacy=legacy),
+    }
+
+
+def finish_reason(reason: FinishReason, *, legacy: bool) -> str:
+    """Why the answer ended."""
+    return "function_call" if legacy and reason == "tool_calls" else reason
+
+
+def thinking_block(thought: Thinking) -> dict[str, Any]:
+    """A whole thought with its seal, so that it can be sent back (LiteLLM's field, Anthropic's blocks)."""
+    if thought.redacted:
+        return {"type": "redacted_thinking", "data": thought.text}
+    return {"type": "thinking", "thinking": thought.text, "signature": thought.signature}
+
+
+def logprobs(tokens: Sequence[TokenLogprob], *, refused: bool) -> dict[str, Any] | None:
+    """OpenAI's `logprobs`; null where there are none."""
+    if not tokens:
+        return None
+    listed = [_logprob(token) | {"top_logprobs": [_logprob(other) for other in token.top]} for token in tokens]
+    return {"content": None if refused else listed, "refusal": listed if refused else None}
+
+
+def usage(answer: Answer) -> dict[str, Any]:
+    """OpenAI's usage, summed over every call. Parts of the totals are those of the calls that told them."""
+    spent = answer.receipt.account
+    return {
+        "prompt_tokens": spent.prompt_tokens,
+        "completion_tokens": spent.completion_tokens,
+        "total_tokens": spent.prompt_tokens + spent.completion_tokens,
+        **_details(answer),
+    }
+
+
+def _details(answer: Answer) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for stage in answer.stages:
+        for side, theirs, ours in DETAILS if stage.usage is not None else ():
+            tokens: int | None = getattr(stage.usage, ours)
+            if tokens is not None:
+                sums = found.setdefault(side, {})
+                sums[theirs] = sums.get(theirs, 0) + tokens
+    return found
+
+
+def _thoughts(thinking: Sequence[Thinking]) -> dict[str, Any]:
+    """Thoughts, which OpenAI's own API never shows: what can be read in one text, and, if any is sealed, all apart."""
+    text = "".join(thought.text for thought in thinking if not thought.redacted)
+    sealed = any(thought.redacted or thought.signature is not None for thought in thinking)
+    shown: dict[str, Any] = {"reasoning_content": text} if text else {}
+    return shown | {"thinking_blocks": [thinking_block(thought) for thought in thinking]} if sealed else shown
+
+
+def _older(message: dict[str, Any]) -> dict[str, Any]:
+    """The call in OpenAI's older spelling, which has room for one; more than one stay beside it as `tool_calls`."""
+    calls = message["tool_calls"]
+    if len(calls) == 1:
+        del message["tool_calls"]
+    return {"function_call": calls[0]["function"]}
+
+
+def _logprob(token: TopLogprob) -> dict[str, Any]:
+    raw = None if token.bytes is None else list(token.bytes)
+    return {"token": token.token, "logprob": token.logprob, "bytes": raw}
