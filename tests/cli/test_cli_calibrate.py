@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,10 +51,27 @@ def test_it_says_what_the_file_covers_and_what_stays_as_shipped(outcomes: Path, 
     given = ["calibrate", str(outcomes), "--out", str(tmp_path / "own.json"), "--name", "ours-1"]
     told = CliRunner().invoke(app, given).stdout
     assert "samples: ours-1 for math" in told
-    assert f"{shipped().name} for all other classes, and for all of single, panel, escalated, fused" in told
+    assert (
+        f"{shipped().name} for other classes that it knows, and for all of single, panel, escalated, fused" in told
+    )
+    assert "the average of ours-1, as uncalibrated, for classes that neither knows: samples" in told
     done = json.loads(CliRunner().invoke(app, [*given, "--json"]).stdout)
     assert done["covers"] == {"samples": ["math"]}
-    assert done["else"] == shipped().name
+    assert (done["else"], done["average"]) == (shipped().name, ["samples"])
+
+
+def test_what_it_says_of_other_classes_is_what_is_done(outcomes: Path, tmp_path: Path) -> None:
+    given = ["calibrate", str(outcomes), "--out", str(tmp_path / "own.json"), "--name", "ours-1", "--json"]
+    done = json.loads(CliRunner().invoke(app, given).stdout)
+    own = replace(load(tmp_path / "own.json"), fallback=shipped())
+    known, unknown = (
+        own.assess(Evidence("samples", name, {"share": 1.0})) for name in ("program_output", "writing")
+    )
+    assert known is not None
+    assert unknown is not None
+    assert known[1].startswith(f"{done['else']}/samples/program_output")
+    assert done["average"] == ["samples"]
+    assert unknown[1] == "ours-1/samples/writing (uncalibrated)"
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"situation": "samples"}'])

@@ -24,6 +24,7 @@ COMMANDS = {
     "route": "Show which model would answer, and why.",
     "models": "List the models, or pull the local one.",
     "replay": "Try the strategies on recorded answers.",
+    "sandbox": "Serve models that fail, to try the gateway against.",
     "calibrate": "Fit confidence to your own outcomes.",
     "proof": "Fetch a receipt, or check one.",
     "feedback": "Say whether an answer was right.",

@@ -49,7 +49,7 @@ def calibrate(
     out.write_text(encoder.dumps(own.to_json(), indent=1) + "\n")
     covered = own.covers()
     if json:
-        coverage = {"covers": covered, "else": shipped().name}
+        coverage = {"covers": covered, "else": shipped().name, "average": list(own.default)}
         show.as_json({"outcomes": len(rows), "file": str(out), "situations": figures} | coverage)
     else:
         show.console(stderr=False).print(_table(figures))
@@ -70,9 +70,14 @@ def _table(figures: Mapping[str, Mapping[str, Any]]) -> Table:
 def _coverage(own: Parameters, covered: Mapping[Situation, Sequence[str]]) -> str:
     """Say what the file covers, and what does without it."""
     lines = [f"{situation}: {own.name} for {', '.join(names)}" for situation, names in covered.items()]
-    few = [situation for situation in SITUATIONS if situation not in covered]
-    rest = f"{shipped().name} for all other classes" + (f", and for all of {', '.join(few)}" if few else "")
-    return "\n".join(["", *lines, rest])
+    few = [situation for situation in SITUATIONS if situation not in covered and situation not in own.default]
+    rest = f"{shipped().name} for other classes that it knows" + (
+        f", and for all of {', '.join(few)}" if few else ""
+    )
+    average = (
+        f"the average of {own.name}, as uncalibrated, for classes that neither knows: {', '.join(own.default)}"
+    )
+    return "\n".join(["", *lines, rest, *([average] if own.default else [])])
 
 
 def _rows(path: Path) -> list[Outcome]:

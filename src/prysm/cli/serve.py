@@ -121,7 +121,7 @@ def _run(settings: Settings, loaded: Config) -> None:
         port=settings.port,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http="prysm.api.one_write:Protocol",
         access_log=False,
         log_config=None,  # its warnings come as lines like ours
         server_header=False,
