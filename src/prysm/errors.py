@@ -1,14 +1,15 @@
 """Every error Prysm raises, each with its HTTP status, its code and what to do next.
 
 PrysmError
-├── InvalidRequest            400/422  invalid_request
+├── InvalidRequest            400/422  invalid_request | context_length_exceeded | content_filter
 │   └── UnsupportedParameter  400/422  unsupported_parameter
 ├── InvalidApiKey             401      invalid_api_key
 ├── BudgetExceeded            402      budget_exceeded
 ├── NotFound                  404      not_found | model_not_found | proof_not_found
 ├── RequestTooLarge           413      request_too_large
 ├── UnsupportedMediaType      415      unsupported_media_type
-├── ProviderError             502      provider_error (one call to one model)
+├── RateLimited               429      rate_limit_exceeded
+├── ProviderError             502      provider_error | invalid_output (one call to one model)
 ├── AllModelsFailed           502      all_models_failed
 ├── NoProviderAvailable       503      no_provider_available
 ├── ProofUnavailable          503      proof_unavailable
@@ -33,6 +34,10 @@ class PrysmError(Exception):
     """Whether money may have gone out: a client must not retry by itself."""
     sealed: bool = False
     """Whether the failed run has a durable receipt."""
+    lasting: bool = False
+    """Whether the same request would fail again: a client must not retry by itself."""
+    retry_after_s: float | None = None
+    """After how many seconds it may be worth asking again."""
 
     def __init__(self, message: str, *, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)
@@ -96,6 +101,14 @@ class UnsupportedMediaType(PrysmError):
     type = "invalid_request_error"
 
 
+class RateLimited(PrysmError):
+    """Too much was asked of every provider that could have answered."""
+
+    status = 429
+    code = "rate_limit_exceeded"
+    type = "rate_limit_error"
+
+
 FailureKind: TypeAlias = Literal[
     "connect",
     "timeout",
@@ -106,15 +119,36 @@ FailureKind: TypeAlias = Literal[
     "context_length",
     "content_filter",
     "malformed",
+    "no_answer",
     "truncated",
     "too_large",
+    "circuit_open",
+    "invalid_output",
 ]
+UNBILLED: frozenset[str] = frozenset(
+    {"connect", "auth", "rate_limited", "unavailable", "rejected", "context_length", "circuit_open"}
+)
+"""Failures before a model ran, and refusals in the place of an answer, which nobody bills; after any other, tokens may
+have been billed that we can only estimate.
+"no_answer" is what a model made of a prompt, "malformed" and "truncated" what became of it on the way."""
+LASTING: frozenset[str] = frozenset({"rejected", "auth", "context_length", "content_filter"})
+"""Failures that the same request would meet again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of one call. `code` is `None` when it succeeded, "hedged" when another try was faster."""
+
+    status: Literal["ok", "failed", "cancelled"]
+    code: str | None
+    ms: int
 
 
 class ProviderError(PrysmError):
     """One call to one model failed. `kind` says how; the provider's own words are never kept.
 
-    `retry_after_s` is how long the provider asked to wait.
+    `retry_after_s` is how long the provider asked to wait. `sent` is whether the call left the gateway at all.
+    `attempts` are the tries it took, empty when there was only one.
     """
 
     status = 502
@@ -128,9 +162,13 @@ class ProviderError(PrysmError):
         *,
         upstream_status: int | None = None,
         retry_after_s: float | None = None,
+        sent: bool = True,
     ) -> None:
         super().__init__(message)
         self.kind = kind
+        self.lasting = kind in LASTING
+        self.sent = sent
+        self.attempts: tuple[Attempt, ...] = ()
         self.upstream_status = upstream_status
         self.retry_after_s = retry_after_s
 
@@ -153,6 +191,7 @@ class AllModelsFailed(PrysmError):
         super().__init__(message)
         self.attempts = attempts
         self.spent = spent
+        self.lasting = bool(attempts) and all(attempt.error in LASTING for attempt in attempts)
 
 
 class NoProviderAvailable(PrysmError):
@@ -160,6 +199,10 @@ class NoProviderAvailable(PrysmError):
 
     status = 503
     code = "no_provider_available"
+
+    def __init__(self, message: str, *, param: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message, param=param)
+        self.retry_after_s = retry_after_s
 
 
 class ProofUnavailable(PrysmError):
@@ -190,3 +233,47 @@ class ConfigError(PrysmError):
     """A setting or a catalog entry that cannot be used; stops the start."""
 
     code = "config_error"
+
+
+REFUSED_PROMPTS: dict[str, tuple[str, str]] = {
+    "context_length": (
+        "context_length_exceeded",
+        "The prompt does not fit the context of any model that was tried. Shorten it or name a larger model.",
+    ),
+    "content_filter": (
+        "content_filter",
+        "Every model that was tried refused the content. Rephrase it or name another model.",
+    ),
+}
+"""Kinds of failures that are for the caller to mend, with the code and the sentence of their 400."""
+
+
+def for_the_caller(error: ProviderError | AllModelsFailed, prompt: str = "messages") -> PrysmError:
+    """What failed calls mean to the caller: too much asked, nobody there, a prompt refused; else the error itself.
+
+    `prompt` is the field that the prompt came in.
+    """
+    alone = isinstance(error, ProviderError)
+    kinds = {error.kind} if isinstance(error, ProviderError) else {attempt.error for attempt in error.attempts}
+    if kinds == {"rate_limited"}:
+        who = (
+            error.message if alone else "Every provider that was tried is limiting the rate; wait, or name others."
+        )
+        limited = RateLimited(who)
+        limited.spent, limited.retry_after_s = error.spent, error.retry_after_s
+        return limited
+    if kinds == {"circuit_open"}:
+        return NoProviderAvailable(error.message, param="model", retry_after_s=error.retry_after_s)
+    if kinds == {"rejected"} and isinstance(error, AllModelsFailed):
+        return AllModelsFailed(
+            "Every provider that was tried refused the request as written: check the models' names, the parameters "
+            "and each base_url.",
+            error.attempts,
+            spent=error.spent,
+        )
+    for kind, (code, why) in REFUSED_PROMPTS.items():
+        if kinds == {kind}:
+            refused = InvalidRequest(why, param=prompt, code=code)
+            refused.spent, refused.lasting = error.spent, True
+            return refused
+    return error

@@ -79,6 +79,22 @@ def test_chat_is_called_as_in_the_openai_client(gateway: ScriptedGateway, call: 
     assert gateway.asked[0].body == sent
 
 
+def test_tools_and_the_messages_of_answers_are_passed_on_as_they_are(
+    gateway: ScriptedGateway, call: Callable[..., Any]
+) -> None:
+    said = {"role": "assistant", "content": None, "tool_calls": [{"id": "c1", "type": "function"}]}
+    gateway.says("/v1/chat/completions", {"choices": [{"message": said}]})
+    fields = {
+        "tools": [{"type": "function"}],
+        "tool_choice": "required",
+        "n": 2,
+        "response_format": {"type": "text"},
+    }
+    answer = call("chat.completions.create", model="auto", messages=[], **fields)
+    call("chat.completions.create", model="auto", messages=[answer.choices[0].message], **fields)
+    assert gateway.asked[1].body == {"model": "auto", "messages": [said], **fields}
+
+
 @pytest.mark.parametrize(
     ("name", "args", "asked"),
     [

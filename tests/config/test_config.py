@@ -171,6 +171,11 @@ def test_an_empty_file_has_the_documented_defaults(load: Load) -> None:
     }
 
 
+def test_text_is_kept_for_the_period_that_is_set(load: Load) -> None:
+    assert load('[retention]\ncontent = "30d"').retention.content == timedelta(days=30)
+    assert load('[retention]\ncontent = "none"').retention.content is None
+
+
 def test_a_policy_can_be_tuned_by_one_key_and_a_new_one_added(load: Load) -> None:
     policies = load("[policies.depth]\nbar = 0.9\n[policies.careful]\nbar = 1\nk = 8\n").policies
     assert policies["depth"] == Policy("depth", 0.9, 3)

@@ -81,3 +81,11 @@ def test_a_model_the_catalog_says_nothing_about_is_as_good_as_its_tier() -> None
     unknown = replace(model("a"), quality={})
     assert unknown.quality_for("math") == TIER_QUALITY["mid"]
     assert replace(model("a"), quality={"default": 0.4, "math": 0.0}).quality_for("math") == 0
+
+
+def test_a_cache_write_that_is_kept_for_an_hour_has_a_price_of_its_own() -> None:
+    price = Price(input=1_000_000, output=0, cache_write=2_000_000, cache_write_1h=4_000_000)
+    usage = Usage(10, 0, cache_write_tokens=6, cache_write_1h_tokens=5)
+    assert price.input_cost(usage) == 4 + 2 + 5 * 4
+    assert replace(price, cache_write_1h=None).input_cost(usage) == 4 + 6 * 2
+    assert price.input_cost(replace(usage, cache_write_1h_tokens=60)) == 4 + 6 * 4

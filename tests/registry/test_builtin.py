@@ -39,7 +39,7 @@ def config() -> Config:
 
 @pytest.fixture
 def real(config: Config) -> list[Model]:
-    return [model for model in config.models if model.provider in VENDORS]
+    return [model for model in config.models if model.provider in VENDORS and not model.embeds]
 
 
 def test_every_vendor_has_three_to_five_models_over_two_tiers_or_more(real: list[Model]) -> None:
@@ -76,9 +76,10 @@ def test_the_local_model_costs_nothing_per_token_and_is_not_simulated(config: Co
     assert (local.context_window, local.max_output_tokens) == (4096, 512)
 
 
-def test_the_five_sandbox_models_are_simulated_and_each_its_own_family(config: Config) -> None:
+def test_the_sandbox_models_are_simulated_and_each_its_own_family(config: Config) -> None:
     sandbox = {model.id: model for model in config.models if model.provider == "sandbox"}
-    assert set(sandbox) == {f"sandbox-{name}" for name in ("small", "mid", "strong", "code", "math")}
+    names = ("small", "mid", "strong", "code", "math", "embedding")
+    assert set(sandbox) == {f"sandbox-{name}" for name in names}
     assert all(model.simulated for model in sandbox.values())
     assert len({model.family for model in sandbox.values()}) == len(sandbox)
     assert sandbox["sandbox-strong"].price.output == 15_000_000_000
@@ -93,3 +94,42 @@ def test_the_same_weights_at_two_hosts_are_one_family(config: Config) -> None:
 
 def test_every_tier_is_one_we_know(config: Config) -> None:
     assert {model.tier for model in config.models} == set(TIERS)
+
+
+def test_models_that_make_embeddings_do_nothing_else_and_are_priced_by_their_input(config: Config) -> None:
+    embedders = [model for model in config.models if model.embeds]
+    assert {model.provider for model in embedders} == {"openai", "google", "mistral", "sandbox"}
+    for model in embedders:
+        assert model.capabilities == {"embeddings"}
+        assert model.price.input
+        assert model.price.output == 0
+
+
+def test_no_model_that_routing_may_pick_makes_embeddings() -> None:
+    config = load_config(Settings(), dict.fromkeys(VENDORS.values(), "k"))
+    catalog = Catalog(config.models, config.providers)
+    assert not any(model.embeds for model in catalog.pool())
+    assert [model.id for model in catalog.embedders()] == [
+        "text-embedding-3-small",
+        "text-embedding-3-large",
+        "gemini-embedding-2",
+        "mistral-embed",
+    ]
+
+
+def test_without_a_key_embeddings_are_simulated_and_chats_are_not(config: Config) -> None:
+    catalog = Catalog(config.models, config.providers)
+    assert [model.id for model in catalog.embedders()] == ["sandbox-embedding"]
+    assert [model.id for model in catalog.pool()] == ["smollm2-135m"]
+
+
+@pytest.mark.parametrize("vendor", ["anthropic", "google", "openai"])
+def test_a_caller_who_asks_for_reasoning_finds_a_model_of_every_large_vendor(
+    real: list[Model], vendor: str
+) -> None:
+    assert all("reasoning" in model.capabilities for model in real if model.provider == vendor)
+
+
+def test_what_no_claude_takes_is_said(real: list[Model]) -> None:
+    claude = [model for model in real if model.provider == "anthropic"]
+    assert all({"fixed_sampling", "mid_system"} <= model.capabilities for model in claude)

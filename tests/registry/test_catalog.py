@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from prysm.core.model import Model, Price
-from prysm.core.provider import ProviderSpec
+from prysm.core.provider import CLOSED, ProviderSpec, Standing
 from prysm.errors import NotFound
 from prysm.registry.catalog import Catalog
 
@@ -89,3 +89,33 @@ def test_the_price_version_changes_with_any_price_and_with_nothing_else(catalog:
     same = Catalog((S, C, B, A), (KEYED,))
     dearer = Catalog((A, B, C, Model("s", "sandbox", "s", "s", "s", "mid", Price(input=1))), (SANDBOX,))
     assert same.price_version == catalog.price_version != dearer.price_version
+
+
+OPEN = Standing("open", live=False, retry_at=5.0)
+PROBED = Standing("half_open", live=False, retry_at=5.0)
+READY = Standing("half_open", live=True, retry_at=5.0)
+
+
+@pytest.mark.parametrize(("standing", "live"), [(OPEN, False), (PROBED, False), (READY, True), (CLOSED, True)])
+def test_a_model_is_live_as_its_breaker_says(catalog: Catalog, standing: Standing, *, live: bool) -> None:
+    catalog.stand(A.provider, "a", standing)
+    assert (catalog.is_live(A), catalog.standing(A)) == (live, standing)
+    assert catalog.is_live(C)
+
+
+def test_the_breaker_of_a_credential_holds_back_all_its_models(catalog: Catalog) -> None:
+    catalog.stand(A.provider, None, OPEN)
+    assert (catalog.is_live(A), catalog.standing(A), catalog.retry_at) == (False, OPEN, 5.0)
+
+
+def test_an_outage_of_all_real_models_is_not_answered_by_simulated_ones(catalog: Catalog) -> None:
+    for model in (A, C):
+        catalog.stand(model.provider, model.id, OPEN)
+    assert (catalog.pool(), catalog.live()) == ((), (S,))
+
+
+def test_what_is_closed_again_is_back_unless_it_is_down_for_another_reason(catalog: Catalog) -> None:
+    catalog.stand(A.provider, "a", OPEN)
+    catalog.mark_down("a")
+    catalog.stand(A.provider, "a", CLOSED)
+    assert not catalog.is_live(A)

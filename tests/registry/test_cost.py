@@ -22,8 +22,9 @@ rates = st.one_of(st.none(), st.integers(0, 10), st.integers(0, 10**12))
 counts = st.integers(0, 200_000)
 
 
-def test_every_task_has_a_usual_length() -> None:
-    assert set(EXPECTED_OUTPUT) == set(TASKS)
+def test_every_task_has_a_usual_length_and_vectors_have_none() -> None:
+    assert set(EXPECTED_OUTPUT) == {*TASKS, "embedding"}
+    assert EXPECTED_OUTPUT["embedding"] == 0
 
 
 def test_a_usual_call_is_the_prompt_and_a_usual_answer() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path  # noqa: TC003 - pydantic reads it at run time
 from types import MappingProxyType
@@ -13,7 +14,6 @@ from prysm.config.values import (
     Address,
     Capability,
     Chance,
-    Content,
     ModelId,
     Name,
     Network,
@@ -45,11 +45,17 @@ class ProviderTable(Table):
     base_url: Address = ""
     api_key_env: Variable | None = None
     managed: Literal["xllamacpp"] | None = None
+    proxy: Address | None = None
     timeout_s: Seconds = 60.0
     connect_timeout_s: Seconds = 5.0
     first_byte_timeout_s: Seconds = 30.0
     idle_timeout_s: Seconds = 20.0
     max_concurrency: Annotated[int, Field(ge=1)] = 64
+    retries: Annotated[int, Field(ge=0, le=10)] = 2
+    rpm: Annotated[int, Field(ge=1)] | None = None
+    tpm: Annotated[int, Field(ge=1)] | None = None
+    hedge_after_ms: Annotated[int, Field(ge=1, le=600_000)] | None = None
+    breaker: bool = True
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -79,8 +85,9 @@ class ModelTable(Table):
     output_usd_per_mtok: Usd = None
     cached_input_usd_per_mtok: Usd = None
     cache_write_usd_per_mtok: Usd = None
+    cache_write_1h_usd_per_mtok: Usd = None
     reasoning_usd_per_mtok: Usd = None
-    audio_input_usd_per_mtok: Usd = None  # accepted so that a shared price list loads; no call carries audio
+    audio_input_usd_per_mtok: Usd = None
     audio_output_usd_per_mtok: Usd = None
     context_window: Tokens | None = None
     max_output_tokens: Tokens | None = None
@@ -89,8 +96,9 @@ class ModelTable(Table):
     latency_ms: Tokens | None = None
 
     def model(self, provider: ProviderSpec, on: date) -> Model:
-        """The model, priced for that day. Whatever the sandbox serves is simulated."""
+        """The model, priced for that day. Whatever the sandbox serves is simulated; vectors are no output tokens."""
         upstream = self.upstream or self.id
+        price = resolve(provider.base_url, upstream, self._stated(), on)
         return Model(
             id=self.id,
             provider=self.provider,
@@ -98,7 +106,7 @@ class ModelTable(Table):
             display=self.display or self.id,
             family=self.family or self.provider,
             tier=self.tier,
-            price=resolve(provider.base_url, upstream, self._stated(), on),
+            price=replace(price, output=0) if "embeddings" in self.capabilities else price,
             context_window=self.context_window,
             max_output_tokens=self.max_output_tokens,
             capabilities=frozenset(self.capabilities),
@@ -113,7 +121,10 @@ class ModelTable(Table):
             output=self.output_usd_per_mtok,
             cached_input=self.cached_input_usd_per_mtok,
             cache_write=self.cache_write_usd_per_mtok,
+            cache_write_1h=self.cache_write_1h_usd_per_mtok,
             reasoning=self.reasoning_usd_per_mtok,
+            audio_input=self.audio_input_usd_per_mtok,
+            audio_output=self.audio_output_usd_per_mtok,
         )
 
 
@@ -137,9 +148,12 @@ class Server(Table):
 
 
 class Retention(Table):
-    """`[retention]`: how long run records and idempotency keys are kept; `None` keeps none. No text is kept."""
+    """`[retention]`: how long things are kept; `None` keeps none.
 
-    content: Content = None
+    `content` is the text of prompts and answers, of `/v1/responses` alone: what `previous_response_id` goes on from.
+    """
+
+    content: Period = None
     runs: Period = timedelta(days=365)
     idempotency: Period = timedelta(hours=24)
 

@@ -20,9 +20,29 @@ MAX_NAME = 200
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 Capability: TypeAlias = Literal[
-    "tools", "json_schema", "vision", "logprobs", "max_completion_tokens", "developer_role"
+    "tools",
+    "json_schema",
+    "vision",
+    "audio",
+    "files",
+    "logprobs",
+    "reasoning",
+    "embeddings",
+    "max_completion_tokens",
+    "developer_role",
+    "mid_system",
+    "fixed_sampling",
+    "always_thinks",
+    "tools_without_thinking",
+    "unforced_tools",
 ]
-"""The first four are what a model can do; the last two are how its host wants a request to be written."""
+"""What a model can do.
+
+`max_completion_tokens`, `developer_role` and `mid_system` (system messages in the middle of a conversation keep their
+place) say how its host wants a request to be written. `fixed_sampling` (temperature and its like stay at their
+defaults, thoughts have no budget), `always_thinks` (thinking cannot be switched off), `tools_without_thinking`
+(no tools unless it is) and `unforced_tools` (no call can be demanded) say what it refuses.
+"""
 
 
 def _nano(value: object) -> int:
@@ -104,12 +124,6 @@ def _network(value: str) -> str:
     return value
 
 
-def _content(value: object) -> object:
-    if value != "none":
-        raise ValueError('must be "none": keeping prompts and answers is not available in this version')
-    return None
-
-
 def _seal(value: object) -> object:
     if value == "spool":
         raise ValueError('must be "strict": seal = "spool" is not available in this version')
@@ -128,7 +142,6 @@ Tokens: TypeAlias = Annotated[int, Field(ge=1)]
 Chance: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Period: TypeAlias = Annotated[timedelta | None, BeforeValidator(_period)]
 Network: TypeAlias = Annotated[str, AfterValidator(_network)]
-Content: TypeAlias = Annotated[None, BeforeValidator(_content)]
 Seal: TypeAlias = Annotated[Literal["strict"], BeforeValidator(_seal)]
 
 

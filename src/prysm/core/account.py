@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from prysm.core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,8 +29,8 @@ def account(stages: Iterable[Stage]) -> Account:
     calls = [(stage, stage.usage) for stage in stages if stage.usage is not None]
     prices = [(stage.model.price, usage) for stage, usage in calls if stage.model is not None]
     return Account(
-        prompt_tokens=sum(usage.prompt_tokens or 0 for _, usage in calls),
-        completion_tokens=sum(usage.completion_tokens or 0 for _, usage in calls),
+        prompt_tokens=sum([usage.prompt_tokens or 0 for _, usage in calls]),
+        completion_tokens=sum([usage.completion_tokens or 0 for _, usage in calls]),
         total_nano=_sum([stage.cost_nano for stage, _ in calls]),
         input_nano=_sum([_unless_none(price.input_cost(usage), usage.prompt_tokens) for price, usage in prices]),
         output_nano=_sum(
@@ -45,4 +46,4 @@ def _unless_none(cost: int | None, tokens: int | None) -> int | None:
 
 
 def _sum(costs: list[int | None]) -> int | None:
-    return None if None in costs else sum(cost for cost in costs if cost is not None)
+    return None if None in costs else sum([cost for cost in costs if cost is not None])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from prysm.core.values import dataclass
+
 if TYPE_CHECKING:
+    from prysm.core.chat import Piece
     from prysm.core.plan import Plan
     from prysm.core.run import Stage, StageKind
 
@@ -35,9 +37,14 @@ class StageFinished:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """The next piece of the final answer. Once one is out, no other model may replace the answer."""
+    """The next piece of the final answer: of its `choice`-th version, where the caller asked for several.
 
-    text: str
+    Once one is out, no other model may replace the answer of `model`.
+    """
+
+    piece: Piece
+    model: str
+    choice: int = 0
 
 
 Event: TypeAlias = Planned | StageStarted | StageFinished | Delta

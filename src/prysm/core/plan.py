@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from prysm.core.chat import Message, Sampling
+from prysm.core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from prysm.core.embedding import Embed
     from prysm.core.model import Model, Task
+    from prysm.core.tools import ResponseFormat, Toolbox
 
 StrategyName: TypeAlias = Literal[
     "single",
@@ -50,11 +53,16 @@ class ChatRequest:
     """A caller's request, whatever surface it came through.
 
     `policy` or `strategy` set means orchestration; with neither, one model answers: `pinned`, or the one that
-    routing picks. `models` names the pool exactly: no quality filter, no self-sampling instead.
+    routing picks. `models` names the pool exactly: no quality filter, no self-sampling instead. `n` versions of the
+    answer are written side by side by one model. `kept_s` is for how many seconds its text and the answer's are kept;
+    None keeps none. `embed` asks for vectors in place of an answer to `messages`.
     """
 
     messages: tuple[Message, ...]
     sampling: Sampling = field(default_factory=Sampling)
+    toolbox: Toolbox | None = None
+    response_format: ResponseFormat | None = None
+    n: int = 1
     pinned: str | None = None
     policy: str | None = None
     strategy: StrategyName | None = None
@@ -73,7 +81,9 @@ class ChatRequest:
     deadline_s: float | None = None
     stream: bool = False
     retention_zero: bool = False
+    kept_s: int | None = None
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    embed: Embed | None = None
 
     @property
     def orchestrated(self) -> bool:

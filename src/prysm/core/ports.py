@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from prysm.core.chat import Completion, ModelCall, TextDelta
+    from prysm.core.chat import Completion, ModelCall, Piece
 
 
 class Provider(Protocol):
@@ -22,11 +22,11 @@ class Provider(Protocol):
         ...
 
     async def complete(self, call: ModelCall) -> Completion:
-        """Answer in one piece."""
+        """Answer in one piece: what the model says, or the vectors that the call asks for."""
         ...
 
-    def stream(self, call: ModelCall) -> AsyncGenerator[TextDelta | Completion, None]:
-        """Answer as it is written: deltas, then exactly one `Completion` with the whole text, last.
+    def stream(self, call: ModelCall) -> AsyncGenerator[Piece | Completion, None]:
+        """Answer as it is written: pieces, then exactly one `Completion` with the whole text, last.
 
         A stream that ends without its `Completion` raised; truncation is never a short answer. Close it
         (`contextlib.aclosing`) to hang up early.

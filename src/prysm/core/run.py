@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from prysm.core.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from prysm.core.chat import Completion, Usage
     from prysm.core.model import Model
     from prysm.core.plan import ChatRequest, Plan
+    from prysm.errors import Attempt
 
 StageKind: TypeAlias = Literal[
     "plan",
@@ -34,15 +36,6 @@ Situation: TypeAlias = Literal["single", "samples", "panel", "escalated", "fused
 written from several."""
 StageStatus: TypeAlias = Literal["ok", "failed", "cancelled"]
 Outcome: TypeAlias = Literal["ok", "degraded", "failed", "client_aborted", "interrupted"]
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try of one call. `code` is `None` when it succeeded."""
-
-    status: StageStatus
-    code: str | None
-    ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +62,36 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Value:
+    """What an answer says that is data: tool calls, or JSON in the format that was asked for.
+
+    `spelled` is the same for equal answers, whatever their keys' order, blanks or numbers' notation, and for no others
+    of its kind. `parts` are its fields, each with its value: what answers that differ may share.
+    """
+
+    kind: Literal["call", "json"]
+    spelled: str
+    parts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
-    """One model's answer, still to be compared with the others."""
+    """One model's answer, still to be compared with the others; `value` is what it says, where that is data."""
 
     stage: int
     model: Model
     completion: Completion
+    value: Value | None = None
 
     @property
     def text(self) -> str:
         """The answer's text."""
         return self.completion.text
+
+    @property
+    def said(self) -> Value | str:
+        """What it is compared by."""
+        return self.value or self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +130,19 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a strategy returns: the chosen answer and how far to trust it."""
+    """What a strategy returns: the chosen answer and how far to trust it.
+
+    `others` are further versions of the answer, where the caller asked for several.
+    """
 
     candidate: Candidate
     score: Score
+    others: tuple[Candidate, ...] = ()
+
+    @property
+    def choices(self) -> tuple[Candidate, ...]:
+        """Every version of the answer, in the order of the caller's choices."""
+        return (self.candidate, *self.others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from prysm.core.provider import CLOSED
 from prysm.errors import NotFound
 from prysm.registry.learnt import learnt_figures, taught
 from prysm.registry.prices import price_version
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from prysm.core.model import Model
-    from prysm.core.provider import ProviderSpec
+    from prysm.core.provider import ProviderSpec, Standing
     from prysm.registry.learnt import Figures, Learnt
 
 
@@ -29,6 +30,7 @@ class Catalog:
         self._learnt: Mapping[str, Mapping[str, Learnt]] = {}
         self._providers = {spec.id: spec for spec in providers}
         self._down: frozenset[str] = frozenset()
+        self._standings: dict[tuple[str, str | None], Standing] = {}
         self.models: tuple[Model, ...] = tuple(self._priors.values())
         self.providers: tuple[ProviderSpec, ...] = tuple(self._providers.values())
         self.price_version: str = price_version(self.models)
@@ -64,7 +66,7 @@ class Catalog:
             raise NotFound(f"There is no provider {provider_id!r}; it must be listed in prysm.toml.") from None
 
     def is_live(self, model: Model) -> bool:
-        """Whether a call could be made now: a usable key (or none needed), and neither model nor provider down."""
+        """Whether a call could be made now: a usable key (or none needed), nothing down, no breaker in the way."""
         return model.id in self._live_ids
 
     def live(self) -> tuple[Model, ...]:
@@ -72,8 +74,12 @@ class Catalog:
         return self._live
 
     def pool(self) -> tuple[Model, ...]:
-        """Return the live models that routing may pick by itself: simulated ones only when nothing else is live."""
+        """Return the live models that routing may pick by itself: simulated ones only when there is nothing else."""
         return self._pool
+
+    def embedders(self) -> tuple[Model, ...]:
+        """Return the live models that make embeddings, chosen likewise; `pool` has none of them."""
+        return self._embedders
 
     @property
     def down(self) -> frozenset[str]:
@@ -90,11 +96,43 @@ class Catalog:
         self._down -= set(ids)
         self._refresh()
 
+    def stand(self, provider: str, model: str | None, standing: Standing) -> None:
+        """Keep to what a breaker says of a model, or, without one, of the provider's credential."""
+        self._standings[provider, model] = standing
+        self._refresh()
+
+    def standing(self, model: Model) -> Standing:
+        """Return what a call to the model would meet: the breaker of its provider's credential, then its own."""
+        of_provider = self._standings.get((model.provider, None), CLOSED)
+        return (
+            of_provider
+            if of_provider.state != "closed"
+            else self._standings.get((model.provider, model.id), CLOSED)
+        )
+
+    def key_refused(self, provider: str) -> bool:
+        """Whether the provider refused its credential, and is left alone for that."""
+        return self._standings.get((provider, None), CLOSED).state != "closed"
+
+    @property
+    def retry_at(self) -> float | None:
+        """When the first model that a breaker holds back is tried again, on `time.monotonic`'s clock."""
+        held = (self.standing(model).retry_at for model in self.models if not self.is_live(model))
+        return min((at for at in held if at is not None), default=None)
+
     def _refresh(self) -> None:
         able = {spec.id for spec in self.providers if spec.usable and spec.id not in self._down}
-        self._live = tuple(m for m in self._models.values() if m.provider in able and m.id not in self._down)
+        usable = [m for m in self._models.values() if m.provider in able and m.id not in self._down]
+        self._live = tuple(model for model in usable if self.standing(model).live)
         self._live_ids = frozenset(model.id for model in self._live)
-        self._pool = tuple(model for model in self._live if not model.simulated) or self._live
+        self._pool = self._routable(usable, embeds=False)
+        self._embedders = self._routable(usable, embeds=True)
+
+    def _routable(self, usable: Iterable[Model], *, embeds: bool) -> tuple[Model, ...]:
+        # A real model keeps simulated ones out while it fails too: an outage is not answered by a toy.
+        real = any(not model.simulated for model in usable if model.embeds == embeds)
+        able = [model for model in self._live if model.embeds == embeds]
+        return tuple(model for model in able if not (real and model.simulated))
 
     def _not_found(self, model_id: str) -> str:
         near = difflib.get_close_matches(model_id[:200], self._models, n=3)

@@ -30,7 +30,10 @@ _RATES = {
     "output": "output_mtok",
     "cached_input": "cache_read_mtok",
     "cache_write": "cache_write_mtok",
+    "cache_write_1h": "cache_write_1h_mtok",
     "reasoning": "output_reasoning_mtok",
+    "audio_input": "input_audio_mtok",
+    "audio_output": "output_audio_mtok",
 }
 
 
@@ -82,7 +85,7 @@ def _dearest(info: ModelInfo, on: date) -> ModelPrice:
 
 
 def _rate(rates: ModelPrice, key: str) -> int | None:
-    value = getattr(rates, key)
+    value = getattr(rates, key, None)
     if value is None:
         return None
     return nano_usd(value if isinstance(value, Decimal) else value.base)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from prysm.core.values import dataclass
 from prysm.registry.cost import expected_cost
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
     from pathlib import Path
 
-    from prysm.core.chat import ModelCall, TextDelta
+    from prysm.core.chat import ModelCall, Piece
 
 PROVIDER = "recording"
 
@@ -74,7 +74,7 @@ class Recording:
         recorded = samples[call.sample]
         return Completion(recorded.text, "stop", recorded.usage)
 
-    async def stream(self, call: ModelCall) -> AsyncGenerator[TextDelta | Completion, None]:
+    async def stream(self, call: ModelCall) -> AsyncGenerator[Piece | Completion, None]:
         """Serve the same in one piece."""
         yield await self.complete(call)
 
