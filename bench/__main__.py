@@ -1,8 +1,8 @@
 """`python -m bench`: what the gateway costs per request, measured from outside on this machine.
 
 A tiny provider, a bare Starlette handler that forwards to it, and `prysm serve` run side by side; the same chat
-completion goes to the last two in turns. CPU per request is the figure to compare on a busy machine; latency and
-throughput hold within one run only.
+completion goes to the last two in turns, with `--stream` as a stream: once all chunks at once, once each by itself.
+CPU per request is the figure to compare on a busy machine; latency and throughput hold within one run only.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import measure, servers
+from bench import measure, servers, streams
+from bench.load import Ask
+from bench.upstream import PARTS
 
-REQUESTS, MEMORY_REQUESTS = 5_000, 200_000
+REQUESTS, MEMORY_REQUESTS, STREAM_REQUESTS, DRIPPED_REQUESTS = 5_000, 200_000, 1_500, 150
 FEWEST = 100
 
 
@@ -29,7 +31,7 @@ def main() -> None:
     args = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        sys.stdout.write(_memory(args) if args.memory else _compare(args))
+        sys.stdout.write(_streams(args) if args.streams else _memory(args) if args.memory else _compare(args))
     except KeyboardInterrupt:
         sys.exit(130)
 
@@ -42,6 +44,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="turns of both servers (default 5)")
     parser.add_argument("--concurrency", type=int, default=32, help="connections (default 32)")
     parser.add_argument("--memory", action="store_true", help="whether the gateway's memory grows with requests")
+    parser.add_argument("--stream", action="store_true", help=f"streamed answers of {len(PARTS)} chunks")
+    parser.add_argument(
+        "--streams",
+        type=_count,
+        nargs="?",
+        const=streams.STREAMS,
+        help=f"the gateway's memory while so many slow streams are open (default {streams.STREAMS:,})",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args()
 
@@ -58,16 +68,45 @@ def _compare(args: argparse.Namespace) -> str:
         provider = running.enter_context(servers.upstream(folder))
         bare = running.enter_context(servers.bare_handler(folder, provider))
         gateway = running.enter_context(servers.gateway(folder, provider))
-        found = asyncio.run(
-            measure.compare(
-                gateway,
-                bare,
-                requests=args.requests or REQUESTS,
-                rounds=args.rounds,
-                concurrency=args.concurrency,
-            )
-        )
-    return _json(asdict(found)) if args.json else _table(found, args.concurrency)
+        found = [_compared(args, gateway, bare, ask, requests) for ask, requests in _asks(args)]
+    if args.json:
+        return _json(asdict(found[0]) if len(found) == 1 else [asdict(each) for each in found])
+    return "".join(_table(each, args.concurrency) for each in found) + (_per_chunk(found[1]) if args.stream else "")
+
+
+def _asks(args: argparse.Namespace) -> list[tuple[Ask, int]]:
+    """What to ask for, and how often in a round."""
+    if not args.stream:
+        return [(Ask(), args.requests or REQUESTS)]
+    dripped = min(args.requests or DRIPPED_REQUESTS, DRIPPED_REQUESTS)
+    return [
+        (Ask(stream=True), args.requests or STREAM_REQUESTS),
+        (Ask("drip", stream=True), dripped),
+    ]
+
+
+def _compared(
+    args: argparse.Namespace, gateway: servers.Server, bare: servers.Server, ask: Ask, requests: int
+) -> measure.Comparison:
+    return asyncio.run(
+        measure.compare(gateway, bare, ask, requests=requests, rounds=args.rounds, concurrency=args.concurrency)
+    )
+
+
+def _per_chunk(dripped: measure.Comparison) -> str:
+    ours, bare = dripped.gateway.cpu_us / len(PARTS), dripped.bare.cpu_us / len(PARTS)
+    return f"CPU per chunk where each comes alone: {ours:.0f} µs, the bare handler's {bare:.0f} µs\n"
+
+
+def _streams(args: argparse.Namespace) -> str:
+    streams.allow(args.streams)
+    with ExitStack() as running:
+        folder = _folder(running)
+        gateway = running.enter_context(servers.gateway(folder, running.enter_context(servers.upstream(folder))))
+        found = asyncio.run(streams.hold(gateway, args.streams))
+    if args.json:
+        return _json(asdict(found))
+    return f"{found.streams:,} slow streams: {found.bytes_each / 1000:.1f} kB each, {found.broken} broken\n"
 
 
 def _memory(args: argparse.Namespace) -> str:
@@ -89,7 +128,7 @@ def _folder(running: ExitStack) -> Path:
     return Path(running.enter_context(tempfile.TemporaryDirectory(prefix="prysm-bench-")))
 
 
-def _json(found: dict[str, Any]) -> str:
+def _json(found: dict[str, Any] | list[dict[str, Any]]) -> str:
     return json.dumps(found, indent=2) + "\n"
 
 
@@ -97,6 +136,7 @@ def _table(found: measure.Comparison, concurrency: int) -> str:
     names = {
         "cpu_us": "CPU, Postgres apart (µs/request)",
         "postgres_cpu_us": "CPU of Postgres (µs/request)",
+        "first_alone_ms": "first byte, 1 connection (ms)",
         "p50_alone_ms": "p50, 1 connection (ms)",
         "p99_alone_ms": "p99, 1 connection (ms)",
         "p50_ms": f"p50, {concurrency} connections (ms)",

@@ -1,5 +1,7 @@
 """The yardstick: a Starlette handler that forwards a request over the gateway's own transport, and does no more.
 
+A streamed answer it relays as it comes, read by read, without a look at it.
+
 It forwards to the URL in `BENCH_UPSTREAM`.
 """
 
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 import httpx
 from starlette.applications import Starlette
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from prysm.providers.transport import open_transport
@@ -46,9 +48,17 @@ async def forward(request: Request) -> Response:
     transport: httpx.AsyncBaseTransport = request.state.transport
     sent = httpx.Request("POST", URL, headers=HEADERS, content=await request.body())
     answer = await transport.handle_async_request(sent)
-    parts = [part async for part in cast("httpx.AsyncByteStream", answer.stream)]
+    media = answer.headers["content-type"]
+    if media == "text/event-stream":
+        return StreamingResponse(_relayed(answer), answer.status_code, media_type=media)
+    parts = [part async for part in _relayed(answer)]
+    return Response(b"".join(parts), answer.status_code, media_type=media)
+
+
+async def _relayed(answer: httpx.Response) -> AsyncIterator[bytes]:
+    async for part in cast("httpx.AsyncByteStream", answer.stream):
+        yield part
     await answer.aclose()
-    return Response(b"".join(parts), answer.status_code, media_type=answer.headers["content-type"])
 
 
 app = Starlette(routes=[Route("/v1/chat/completions", forward, methods=["POST"])], lifespan=lifespan)

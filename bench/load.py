@@ -7,7 +7,7 @@ import math
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -17,23 +17,43 @@ from bench.servers import KEY
 if TYPE_CHECKING:
     from bench.servers import Server
 
-BODY = orjson.dumps(
-    {
-        "model": "fake",
-        "messages": [
-            {"role": "system", "content": "You are a helpful assistant."},
-            {"role": "user", "content": "What is the capital of France? Answer in two sentences, and since when."},
-        ],
-        "temperature": 0.2,
-    }
-)
+BODY = {
+    "messages": [
+        {"role": "system", "content": "You are a helpful assistant."},
+        {"role": "user", "content": "What is the capital of France? Answer in two sentences, and since when."},
+    ],
+    "temperature": 0.2,
+}
+END_OF_HEAD, END_OF_CHUNKS = b"\r\n\r\n", b"\r\n0\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked for. The model `drip` streams its chunks one by one, `fake` all at once."""
+
+    model: str = "fake"
+    stream: bool = False
+
+    def request(self, server: Server) -> bytes:
+        """The bytes of one request."""
+        more = {"stream": True, "stream_options": {"include_usage": True}} if self.stream else {}
+        body = orjson.dumps({"model": self.model} | BODY | more)
+        head = (
+            "POST /v1/chat/completions HTTP/1.1\r\n"
+            f"host: 127.0.0.1:{server.port}\r\n"
+            f"authorization: Bearer {KEY}\r\n"
+            "content-type: application/json\r\n"
+            f"content-length: {len(body)}\r\n\r\n"
+        )
+        return head.encode() + body
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What came back: milliseconds of every answer, and the seconds that all of them took."""
+    """What came back: milliseconds to the end and to the first byte of every answer, and the seconds of them all."""
 
     times_ms: list[float]
+    firsts_ms: list[float]
     seconds: float
 
     @property
@@ -46,45 +66,35 @@ class Load:
         return statistics.quantiles(self.times_ms, n=100, method="inclusive")[percent - 1]
 
 
-async def send(server: Server, requests: int, concurrency: int) -> Load:
+async def send(server: Server, requests: int, concurrency: int, ask: Ask) -> Load:
     """Send at least `requests` requests, the same number on each of `concurrency` connections."""
-    times_ms: list[float] = []
+    load = Load([], [], 0.0)
     each = math.ceil(requests / concurrency)
     begin = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for _ in range(concurrency):
-            group.create_task(_converse(server, each, times_ms))
-    return Load(times_ms, time.perf_counter() - begin)
+            group.create_task(_converse(server, each, ask.request(server), load))
+    return replace(load, seconds=time.perf_counter() - begin)
 
 
-async def _converse(server: Server, count: int, times_ms: list[float]) -> None:
+async def _converse(server: Server, count: int, request: bytes, load: Load) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    request = _request(server)
     for _ in range(count):
         begin = time.perf_counter()
         writer.write(request)
-        status = await _answer(reader)
-        times_ms.append((time.perf_counter() - begin) * 1000)
-        if status != b"200":
+        head = await reader.readuntil(END_OF_HEAD)
+        load.firsts_ms.append((time.perf_counter() - begin) * 1000)
+        await rest(reader, head)
+        load.times_ms.append((time.perf_counter() - begin) * 1000)
+        if (status := head.split(b" ", 2)[1]) != b"200":
             sys.exit(f"The {server.name} answered {status.decode()}, so there is nothing to measure.")
     writer.close()
     await writer.wait_closed()
 
 
-def _request(server: Server) -> bytes:
-    head = (
-        "POST /v1/chat/completions HTTP/1.1\r\n"
-        f"host: 127.0.0.1:{server.port}\r\n"
-        f"authorization: Bearer {KEY}\r\n"
-        "content-type: application/json\r\n"
-        f"content-length: {len(BODY)}\r\n\r\n"
-    )
-    return head.encode() + BODY
-
-
-async def _answer(reader: asyncio.StreamReader) -> bytes:
-    """Read one answer to its end and return its status; all three servers give a content-length."""
-    lines = (await reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")
-    length = next(int(line.partition(b":")[2]) for line in lines if line.startswith(b"content-length:"))
-    await reader.readexactly(length)
-    return lines[0].split(b" ")[1]
+async def rest(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    """Read what follows the head: of known length, or in chunks up to the last, which are left framed."""
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(b"content-length:"):
+            return await reader.readexactly(int(line.partition(b":")[2]))
+    return await reader.readuntil(END_OF_CHUNKS)

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from bench.load import send
+from bench.load import Ask, send
 from bench.processes import used
 
 if TYPE_CHECKING:
@@ -23,10 +23,14 @@ BLOCKS = 100
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One server in one round, or the medians over the rounds. `cpu_us` and `postgres_cpu_us` are per request."""
+    """One server in one round, or the medians over the rounds. `cpu_us` and `postgres_cpu_us` are per request.
+
+    `first_alone_ms`: the median time to the first byte over one connection.
+    """
 
     cpu_us: float
     postgres_cpu_us: float
+    first_alone_ms: float
     p50_alone_ms: float
     p99_alone_ms: float
     p50_ms: float
@@ -55,14 +59,16 @@ class Memory:
     slope: float
 
 
-async def compare(gateway: Server, bare: Server, *, requests: int, rounds: int, concurrency: int) -> Comparison:
+async def compare(
+    gateway: Server, bare: Server, ask: Ask, *, requests: int, rounds: int, concurrency: int
+) -> Comparison:
     """Load both in turns, so that whatever else the machine does meets both."""
     costs: dict[Server, list[Cost]] = {gateway: [], bare: []}
     for server in costs:
-        await send(server, requests // WARM_UP_SHARE, concurrency)
+        await send(server, requests // WARM_UP_SHARE, concurrency, ask)
     for turn in range(rounds):
         for server, measured in costs.items():
-            measured.append(await _cost(server, requests, concurrency))
+            measured.append(await _cost(server, ask, requests, concurrency))
             progress(f"round {turn + 1} of {rounds}: {server.name} {measured[-1].cpu_us:.0f} µs of CPU a request")
     ratios = [ours.cpu_us / theirs.cpu_us for ours, theirs in zip(*costs.values(), strict=True)]
     return Comparison(
@@ -79,7 +85,7 @@ async def memory(gateway: Server, *, requests: int, concurrency: int) -> Memory:
     sent: list[int] = []
     resident: list[int] = []
     for block in range(BLOCKS):
-        done = await send(gateway, requests // BLOCKS, concurrency)
+        done = await send(gateway, requests // BLOCKS, concurrency, Ask())
         sent.append(len(done.times_ms) + (sent[-1] if sent else 0))
         resident.append(used(gateway.pid).rss)
         progress(f"block {block + 1} of {BLOCKS}: {resident[-1] / 1e6:.1f} MB after {sent[-1]} requests")
@@ -93,15 +99,16 @@ def progress(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
-async def _cost(server: Server, requests: int, concurrency: int) -> Cost:
-    alone = await send(server, requests // WARM_UP_SHARE, 1)
+async def _cost(server: Server, ask: Ask, requests: int, concurrency: int) -> Cost:
+    alone = await send(server, requests // WARM_UP_SHARE, 1, ask)
     before = used(server.pid)
-    crowd = await send(server, requests, concurrency)
+    crowd = await send(server, requests, concurrency, ask)
     after = used(server.pid)
     count = len(crowd.times_ms)
     return Cost(
         cpu_us=(after.cpu_s - before.cpu_s) / count * MICRO,
         postgres_cpu_us=(after.postgres_cpu_s - before.postgres_cpu_s) / count * MICRO,
+        first_alone_ms=statistics.median(alone.firsts_ms),
         p50_alone_ms=alone.percentile(50),
         p99_alone_ms=alone.percentile(99),
         p50_ms=crowd.percentile(50),

@@ -25,9 +25,24 @@ CATALOG = """
 id = "upstream"
 kind = "openai"
 base_url = "http://127.0.0.1:{port}/v1"
+max_concurrency = 4096
 
 [[models]]
 id = "fake"
+provider = "upstream"
+tier = "small"
+input_usd_per_mtok = 0.15
+output_usd_per_mtok = 0.60
+
+[[models]]
+id = "drip"
+provider = "upstream"
+tier = "small"
+input_usd_per_mtok = 0.15
+output_usd_per_mtok = 0.60
+
+[[models]]
+id = "slow"
 provider = "upstream"
 tier = "small"
 input_usd_per_mtok = 0.15
