@@ -16,6 +16,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         _say(report, error=f"{type(error).__name__}: {error}")
         os._exit(1)
     signal.alarm(0)
-    _say(report, address=server.listening_address)
-    sys.stdin.read()
+    with suppress(OSError):  # the parent may be gone before it could be told
+        _say(report, address=server.listening_address)
+        sys.stdin.read()
     os._exit(0)  # running generations are native threads that an orderly exit would wait for
 
 
