@@ -140,7 +140,7 @@ def test_hostile_text_takes_bounded_time(unit: str, question: str | None) -> Non
     text = unit * (1_000_000 // len(unit))
     started = time.process_time()
     final_answer(text, question)
-    assert time.process_time() - started < 0.25
+    assert time.process_time() - started < 3  # an expression that backtracks takes minutes
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,27 @@
-"""A vote of many long answers: how long it keeps others waiting."""
+"""A vote of many long answers, wave after wave: each answer is read once, and each two are compared once."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import random
-import time
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.scripted_models import OPEN, SUM, World, ask, profile
 
+from prysm.scoring import cluster
+from prysm.scoring.equivalence import ready, similarity
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from prysm.core.model import Task
 
-SAMPLES, WORDS = 40, 500
-BOUND_S = 0.04
-"""Less than half of what the whole ballot takes from nothing."""
+SAMPLES, WORDS = 40, 50
 
 
 def essays(question: str) -> World:
-    """A model that writes at length, and never the same twice."""
+    """A model that never writes the same twice."""
     rng = random.Random(4)  # noqa: S311 - made-up words, no secret
     words = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(3, 9))) for _ in range(3_000)]
     end = [f" The answer is {i}." if question == SUM else "." for i in range(SAMPLES)]
@@ -31,31 +29,25 @@ def essays(question: str) -> World:
     return World.told(lambda call: texts[call.sample], "a")
 
 
-async def longest_hold() -> float:
-    """Seconds of this thread's CPU time, at most, between two turns of the loop, until cancelled."""
-    longest, last = 0.0, time.thread_time()
-    with suppress(asyncio.CancelledError):
-        while True:
-            await asyncio.sleep(0)
-            now = time.thread_time()
-            longest, last = max(longest, now - last), now
-    return longest
-
-
-@pytest.fixture
-def _uncollected() -> Iterator[None]:
-    """No garbage collection, whose pauses grow with what other tests left in the process."""
-    gc.disable()
-    yield
-    gc.enable()
-
-
-@pytest.mark.usefixtures("_uncollected")
 @pytest.mark.parametrize(("question", "task"), [(OPEN, "writing"), (SUM, "math")])
-async def test_forty_long_answers_hold_up_nobody(question: str, task: Task) -> None:
-    world, ticker = essays(question), asyncio.create_task(longest_hold())
+async def test_no_wave_does_again_what_an_earlier_one_did(
+    question: str, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: Counter[Any] = Counter()
+    compared: Counter[Any] = Counter()
+
+    def counting(counter: Counter[Any], work: Callable[..., Any], key: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any) -> Any:
+            counter[key(*args)] += 1
+            return work(*args)
+
+        return counted
+
+    monkeypatch.setattr(cluster, "ready", counting(read, ready, lambda said, _: said))
+    pair = counting(compared, similarity, lambda a, b: frozenset((a.text, b.text)))
+    monkeypatch.setattr(cluster, "similarity", pair)
+    world = essays(question)
     await world.perform(ask(question, strategy="self_consistency", samples=SAMPLES), profile(task))
-    ticker.cancel()
-    held = await ticker
     assert len(world.provider.calls) == SAMPLES
-    assert held < BOUND_S
+    assert (len(read), set(read.values())) == (SAMPLES, {1})
+    assert (len(compared), set(compared.values())) == (SAMPLES * (SAMPLES - 1) // 2, {1})
