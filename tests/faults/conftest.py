@@ -9,12 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
-from uuid import uuid4
 
-import asyncpg
 import pytest
 import structlog
+from tests.api.conftest import database
 from tests.faults.cases import CASES
 from tests.serving import served
 
@@ -99,7 +97,7 @@ def rig(postgres_url: str, faults: FaultServer) -> Iterator[Rig]:
     with (
         pytest.MonkeyPatch.context() as patch,
         _watched_log() as log,
-        _database(postgres_url) as url,
+        database(postgres_url) as url,
         tempfile.TemporaryDirectory(prefix="prysm-faults-") as folder,
     ):
         authority = Path(folder, "authority.pem")
@@ -111,24 +109,6 @@ def rig(postgres_url: str, faults: FaultServer) -> Iterator[Rig]:
         toml = "".join(_tables(case, faults) for case in CASES)
         with served(Path(folder), toml, url, os.environ | {"FAULT_KEY": KEY}) as gateway:
             yield Rig(gateway, faults, log)
-
-
-@contextmanager
-def _database(postgres_url: str) -> Iterator[str]:
-    name = f"faults_{uuid4().hex}"
-    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE migrated"))
-    try:
-        yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
-    finally:
-        asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @contextmanager

@@ -30,7 +30,6 @@ Consensus: TypeAlias = Literal["majority", "weighted_confidence", "expert"]
 PlanMode: TypeAlias = RoutingMode | Literal["direct"]
 Difficulty: TypeAlias = Literal["trivial", "normal", "hard"]
 STRATEGIES: tuple[StrategyName, ...] = get_args(StrategyName)
-ROUTING_MODES: tuple[RoutingMode, ...] = get_args(RoutingMode)
 
 
 @dataclass(frozen=True, slots=True)

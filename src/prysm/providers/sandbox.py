@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from prysm.providers.sandbox_answers import Settled
 
 CHARS_PER_TOKEN = 4
-CONTEXT_WINDOW = 200_000
 REFUSAL = "I'm sorry, but I can't help with that."
 
 
