@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +10,8 @@ from openai.types.chat.chat_completion import Choice
 
 from prysm.api.bodies import ChatBody
 from prysm.api.choices import choice
-from prysm.api.chunks import ChunkWriter
 from prysm.api.parse import read
-from prysm.core.chat import Completion, Message, ThinkingDelta, Usage
+from prysm.core.chat import Completion, Message, Usage
 from prysm.core.content import Thinking, ToolCall
 
 NAMES = st.from_regex(r"[a-zA-Z0-9_-]{1,64}", fullmatch=True)
@@ -40,21 +38,3 @@ def test_several_calls_stay_beside_the_one_that_the_older_spelling_has_room_for(
     written = choice(0, done, told=False, legacy=True)
     assert written["message"]["function_call"] == {"name": "a", "arguments": "{}"}
     assert [call["id"] for call in written["message"]["tool_calls"]] == ["1", "2"]
-
-
-def test_a_sealed_thought_is_told_again_whole_with_its_seal() -> None:
-    writer = ChunkWriter(UUID(int=0), events=False, usage=False, trace=False, logprobs=False)
-    pieces = (
-        ThinkingDelta("a"),
-        ThinkingDelta("b", "s"),
-        ThinkingDelta("x", redacted=True),
-        ThinkingDelta("c", "t"),
-    )
-    raw = b"".join(writer.piece(piece, 0) for piece in pieces).decode()
-    deltas = [json.loads(line[6:])["choices"][0]["delta"] for line in raw.split("\n\n") if line][1:]
-    assert "".join(delta.get("reasoning_content", "") for delta in deltas) == "abc"
-    assert [block for delta in deltas for block in delta.get("thinking_blocks", ())] == [
-        {"type": "thinking", "thinking": "ab", "signature": "s"},
-        {"type": "redacted_thinking", "data": "x"},
-        {"type": "thinking", "thinking": "c", "signature": "t"},
-    ]

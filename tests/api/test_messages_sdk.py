@@ -330,11 +330,77 @@ def test_tokens_are_counted_without_asking_anyone(formats: Served, left: Upstrea
     assert left.seen == []
 
 
+@pytest.mark.parametrize("model", ["nobody", "prysm/nothing"])
+def test_tokens_of_a_model_that_is_not_there_are_not_counted(client: anthropic.Anthropic, model: str) -> None:
+    for known in ("auto", "prysm/balanced", "prysm/rank_fuse"):
+        assert client.messages.count_tokens(model=known, messages=ASKED).input_tokens
+    with pytest.raises(anthropic.NotFoundError) as unknown:
+        client.messages.count_tokens(model=model, messages=ASKED)
+    assert _details(unknown.value) == {"error_code": "model_not_found", "param": "model"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"thinking": {"type": "enabled", "budget_tokens": 1024}},
+        {"thinking": {"type": "adaptive"}},
+        {"output_config": {"effort": "low"}},
+        {"top_p": 0.9},
+    ],
+)
+def test_samples_bring_no_temperature_to_what_anthropic_takes_without_one(
+    formats: Served, left: Upstream, asked: dict[str, Any]
+) -> None:
+    left.plays(_whole("anthropic", Completion("Paris", "stop", USAGE)))
+    extra = asked | {"models": ["anthropic"]}
+    with _client(formats) as client:
+        message = client.messages.create(
+            model="prysm/self_consistency", max_tokens=3000, messages=ASKED, extra_body=extra
+        )
+    assert message.stop_reason == "end_turn"
+    assert len(left.seen) > 1
+    assert not any("temperature" in seen.json for seen in left.seen)
+
+
 def test_its_beta_client_is_served_too(client: anthropic.Anthropic) -> None:
     asked: Any = {"model": "auto", "max_tokens": 100, "messages": ASKED, "betas": ["context-1m-2025-08-07"]}
     assert client.beta.messages.create(**asked).stop_reason == "end_turn"
     with client.beta.messages.stream(**asked) as stream:
         assert "Paris" in stream.get_final_text()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("model", FORMATS)
+def test_its_tool_runner_goes_on_without_a_thread(
+    formats: Served, left: Upstream, model: str, *, streamed: bool
+) -> None:
+    def weather(city: str) -> str:
+        """The weather of a city."""
+        return f"21 °C in {city}"
+
+    call = ToolCall("c1", "weather", '{"city":"Paris"}', signature="c2VhbA==" if model == "gemini" else None)
+    written = _stream if streamed else _whole
+    left.plays_in_turn(
+        (written(model, Completion("", "tool_calls", USAGE, tool_calls=(call,))),),
+        (written(model, Completion("It is 21 °C.", "stop", USAGE)),),
+    )
+    asked: Any = {"model": model, "max_tokens": 100, "messages": ASKED, "tools": [anthropic.beta_tool(weather)]}
+    with _client(formats) as client:
+        said = client.beta.messages.tool_runner(**asked, stream=streamed).until_done()
+    assert [block.text for block in said.content if block.type == "text"] == ["It is 21 °C."]
+    assert len(left.seen) == 2
+    assert "21 °C in Paris" in left.seen[1].body.decode()
+
+
+def test_a_thread_is_refused_by_the_code_that_its_sdk_knows(client: anthropic.Anthropic) -> None:
+    asked: Any = {"model": "auto", "max_tokens": 9, "messages": ASKED}
+    threads: list[Any] = [{"type": "create"}, {"type": "continue", "previous_message_id": "msg_1"}]
+    for thread in threads:
+        with pytest.raises(anthropic.BadRequestError) as refused:
+            client.beta.messages.create(**asked, thread=thread)
+        assert _details(refused.value) == {"error_code": "thread_unsupported_request", "param": "thread"}
+        ErrorResponse.model_validate(refused.value.body, strict=True)
+    assert client.beta.messages.create(**asked, thread=None).role == "assistant"
 
 
 async def test_its_asynchronous_client_streams_too(sandbox: Served) -> None:
@@ -373,6 +439,11 @@ def _valid(message: Message) -> Message:
 
 def _text(message: Message) -> str:
     return "".join(block.text for block in message.content if block.type == "text")
+
+
+def _details(error: anthropic.APIStatusError) -> Any:
+    assert isinstance(error.body, dict)
+    return error.body["error"]["details"]
 
 
 def _prysm(told: BaseModel) -> Any:

@@ -10,8 +10,12 @@ from openai.types import Model
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from pydantic import BaseModel
 from tests.api.wire import completion, stream_start, streamed
-from tests.providers.upstream import Act
+from tests.providers.renderers import RENDERERS
+from tests.providers.upstream import Act, sse
 from tests.serving import ROOT_KEY
+
+from prysm.core.chat import Completion, Usage
+from prysm.core.content import Thinking, ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,6 +186,30 @@ def test_it_parses_structured_answers(scripted: Served, left: Upstream) -> None:
         client.chat.completions.parse(model="left", messages=turns, response_format=City)
     assert message.parsed == City(name="Paris", people=2_100_000)
     assert left.seen[0].json["response_format"]["json_schema"]["strict"] is True
+
+
+def test_its_accumulator_keeps_every_sealed_thought(formats: Served, left: Upstream) -> None:
+    thoughts = (Thinking("Hm.", "s"), Thinking("opaque", redacted=True), Thinking(" So.", "t"))
+    calls = (ToolCall("c1", "weather", "{}"),)
+    done = Completion("Paris", "tool_calls", Usage(9, 9), tool_calls=calls, thinking=thoughts)
+    left.plays(sse(RENDERERS["anthropic"](done).stream))
+    with (
+        _client(formats) as client,
+        client.chat.completions.stream(
+            model="anthropic", messages=ASKED, tools=[WEATHER], max_tokens=3000, reasoning_effort="low"
+        ) as stream,
+    ):
+        events = [event.chunk for event in stream if event.type == "chunk"]
+        message = stream.get_final_completion().choices[0].message
+    assert message.model_extra is not None
+    assert message.model_extra["reasoning_content"] == "Hm. So."
+    assert message.model_extra["thinking_blocks"] == [
+        {"type": "thinking", "thinking": "Hm.", "signature": "s"},
+        {"type": "redacted_thinking", "data": "opaque"},
+        {"type": "thinking", "thinking": " So.", "signature": "t"},
+    ]
+    told = [choice.delta.model_extra or {} for chunk in events for choice in chunk.choices]
+    assert "" not in [delta.get("reasoning_content") for delta in told]
 
 
 def _client(gateway: Served, max_retries: int = 0, **more: Any) -> openai.OpenAI:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prysm.core.openai_form import answer_form
+from prysm.core.openai_form import answer_form, thinking_block
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,13 +51,6 @@ def finish_reason(reason: FinishReason, *, legacy: bool) -> str:
     return "function_call" if legacy and reason == "tool_calls" else reason
 
 
-def thinking_block(thought: Thinking) -> dict[str, Any]:
-    """A whole thought with its seal, so that it can be sent back (LiteLLM's field, Anthropic's blocks)."""
-    if thought.redacted:
-        return {"type": "redacted_thinking", "data": thought.text}
-    return {"type": "thinking", "thinking": thought.text, "signature": thought.signature}
-
-
 def logprobs(tokens: Sequence[TokenLogprob], *, refused: bool) -> dict[str, Any] | None:
     """OpenAI's `logprobs`; null where there are none."""
     if not tokens:
@@ -88,12 +81,17 @@ def _details(answer: Answer) -> dict[str, dict[str, int]]:
     return found
 
 
+def sealed(thinking: Sequence[Thinking]) -> dict[str, Any]:
+    """All thoughts apart, if any is sealed: each has to be sent back as it came."""
+    if not any(thought.redacted or thought.signature is not None for thought in thinking):
+        return {}
+    return {"thinking_blocks": [thinking_block(thought) for thought in thinking]}
+
+
 def _thoughts(thinking: Sequence[Thinking]) -> dict[str, Any]:
-    """Thoughts, which OpenAI's own API never shows: what can be read in one text, and, if any is sealed, all apart."""
+    """Thoughts, which OpenAI's own API never shows: what can be read in one text, and what is sealed apart."""
     text = "".join(thought.text for thought in thinking if not thought.redacted)
-    sealed = any(thought.redacted or thought.signature is not None for thought in thinking)
-    shown: dict[str, Any] = {"reasoning_content": text} if text else {}
-    return shown | {"thinking_blocks": [thinking_block(thought) for thought in thinking]} if sealed else shown
+    return ({"reasoning_content": text} if text else {}) | sealed(thinking)
 
 
 def _older(message: dict[str, Any]) -> dict[str, Any]:

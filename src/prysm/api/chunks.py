@@ -13,7 +13,6 @@ import orjson
 from prysm.api import choices, problems, render
 from prysm.api.sse import Writer, data
 from prysm.core.chat import TextDelta, ThinkingDelta, ToolCallDelta
-from prysm.core.content import Thinking
 from prysm.core.events import StageStarted
 
 if TYPE_CHECKING:
@@ -47,7 +46,6 @@ class ChunkWriter(Writer):
         self._created = int(time.time())
         self._head = b""
         self._opened: set[int] = set()
-        self._thoughts: dict[int, str] = {}
 
     def planned(self, plan: Plan) -> bytes:
         """The plan, where progress is wanted."""
@@ -64,9 +62,11 @@ class ChunkWriter(Writer):
         if choice == 0 and isinstance(piece, TextDelta) and not piece.refusal and not logprobs:
             text = orjson.dumps(piece.text)
             return opening + self._head + text + b'},"logprobs":null,"finish_reason":null}]}\n\n'
+        if isinstance(piece, ThinkingDelta) and (piece.redacted or not piece.text):
+            return opening  # a seal: the whole thought stands at the end
         shown = {
             "index": choice,
-            "delta": self._delta(piece, choice),
+            "delta": self._delta(piece),
             "logprobs": choices.logprobs(logprobs, refused=isinstance(piece, TextDelta) and piece.refusal),
             "finish_reason": None,
         }
@@ -102,37 +102,30 @@ class ChunkWriter(Writer):
         return data(self._chunk([opening | {"finish_reason": None}]))
 
     def _end(self, answer: Answer, choice: Candidate) -> dict[str, Any]:
-        """The end of one version; where several were asked for, some may be missing."""
+        """The end of one version; where several were asked for, some may be missing.
+
+        Sealed thoughts stand here, all at once: SDKs cannot put a list together that comes in parts.
+        """
         done = choice.completion
+        delta = dict(done.own or {}) | choices.sealed(done.thinking)
         return {
             "index": answer.stages[choice.stage].sample if answer.request.n > 1 else 0,
-            "delta": dict(done.own or {}),
+            "delta": delta,
             "logprobs": None,
             "finish_reason": choices.finish_reason(done.finish_reason, legacy=self._legacy),
         }
 
-    def _delta(self, piece: Piece, choice: int) -> dict[str, Any]:
+    def _delta(self, piece: Piece) -> dict[str, Any]:
         match piece:
             case TextDelta():
                 return {"refusal" if piece.refusal else "content": piece.text}
             case ThinkingDelta():
-                return self._thought(piece, choice)
+                return {"reasoning_content": piece.text}
             case ToolCallDelta() if self._legacy and piece.index == 0:
                 named = {} if piece.name is None else {"name": piece.name}
                 return {"function_call": named | {"arguments": piece.arguments}}
             case ToolCallDelta():
                 return {"tool_calls": [_tool_call(piece)]}
-
-    def _thought(self, piece: ThinkingDelta, choice: int) -> dict[str, Any]:
-        """A piece of a thought, and, with its seal, all of it once more: only the whole can be sent back."""
-        if piece.redacted:
-            return {"thinking_blocks": [choices.thinking_block(Thinking(piece.text, redacted=True))]}
-        whole = self._thoughts.pop(choice, "") + piece.text
-        if piece.signature is None:
-            self._thoughts[choice] = whole
-            return {"reasoning_content": piece.text}
-        block = choices.thinking_block(Thinking(whole, piece.signature))
-        return {"reasoning_content": piece.text, "thinking_blocks": [block]}
 
     def _chunk(self, listed: list[Mapping[str, Any]]) -> dict[str, Any]:
         return {

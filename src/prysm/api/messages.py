@@ -14,7 +14,7 @@ from prysm.api.in_words import InWords
 from prysm.api.messages_body import CountBody, MessagesBody
 from prysm.api.messages_count import count
 from prysm.api.messages_events import MessageWriter
-from prysm.api.openai import known_policy
+from prysm.api.openai import known_model, known_policy
 from prysm.api.problems import ANTHROPIC_ERROR
 from prysm.api.respond import RunResponse, Shape
 from prysm.api.services import read_body, services
@@ -55,6 +55,8 @@ async def count_tokens(request: Request) -> Response:
     """Estimate the tokens of a prompt, without asking anyone."""
     _known_version(request)
     body = parse.read(CountBody, await read_body(request))
+    planner = services(request).gateway.planner
+    known_model(body.model, planner.policies, planner.catalog)
     return JSONResponse({"input_tokens": count(body.conversation(), body.toolbox())})
 
 

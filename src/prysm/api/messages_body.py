@@ -40,6 +40,9 @@ NAMES = MappingProxyType(
 )
 """Of fields of chat completions in this API, where they differ."""
 UNSAID = "no other format has a word for it; leave it out"
+THREADLESS = "no conversations are kept here: send all of it each time, without this field"
+NO_THREADS = "thread_unsupported_request"
+"""The code on which Anthropic's SDKs, whose tool runners ask for a thread, go on without one."""
 
 
 class Metadata(Strict):
@@ -129,6 +132,7 @@ class MessagesBody(Prompt, Ours):
     stop_sequences: Annotated[list[StopWord], Field(max_length=MAX_STOPS)] | None = None
     metadata: Metadata | None = None
     service_tier: Annotated[Literal["auto", "standard_only"] | None, asks_nothing(UNSAID, "auto")] = None
+    thread: Annotated[Any, asks_nothing(THREADLESS, code=NO_THREADS)] = None
     container: Later = None
     diagnostics: Later = None
     inference_geo: Later = None

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-LINGER_S = 5.0
+LINGER_S = 60.0
+"""A reader who takes nothing of the end of an answer for so long, and at most twice that, is taken to be gone."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -29,11 +30,11 @@ class Protocol(HttpToolsProtocol):
 class ByTurns:
     """A transport that writes once a turn of the loop, in order; a reader who is slow is felt in the next turn."""
 
-    __slots__ = ("_call_soon", "_transport", "_waiting")
+    __slots__ = ("_loop", "_transport", "_waiting")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._call_soon = asyncio.get_running_loop().call_soon
+        self._loop = asyncio.get_running_loop()
         self._waiting: list[bytes] = []
 
     def __getattr__(self, name: str) -> Any:
@@ -42,15 +43,14 @@ class ByTurns:
     def write(self, data: bytes) -> None:
         """Write before this turn is over."""
         if not self._waiting:
-            self._call_soon(self._flush)
+            self._loop.call_soon(self._flush)
         self._waiting.append(data)
 
     def close(self) -> None:
-        """Write what waits, then close, also when the reader does not take it in time."""
+        """Write what waits, then close: once the reader has taken it, or takes nothing of it any more."""
         self._flush()
         self._transport.close()
-        if self._transport.get_write_buffer_size():
-            asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
+        self._linger(None)
 
     def is_closing(self) -> bool:
         """Whether it is closed, or about to be."""
@@ -59,4 +59,13 @@ class ByTurns:
     def _flush(self) -> None:
         if self._waiting:
             whole, self._waiting = b"".join(self._waiting), []
-            self._transport.write(whole)
+            if not self._transport.is_closing():
+                self._transport.write(whole)
+
+    def _linger(self, before: int | None) -> None:
+        """Look whether the reader still takes something: `before` bytes were left the last time."""
+        left = self._transport.get_write_buffer_size()
+        if left and left == before:
+            self._transport.abort()
+        elif left:
+            self._loop.call_later(LINGER_S, self._linger, left)

@@ -13,12 +13,13 @@ from prysm.api import bodies, documented, parse, render
 from prysm.api.chunks import ChunkWriter
 from prysm.api.respond import RunResponse, Shape
 from prysm.api.services import read_body, services
+from prysm.core.plan import ChatRequest
 from prysm.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from prysm.core.plan import ChatRequest
+    from prysm.registry.catalog import Catalog
 
 router = APIRouter(tags=["OpenAI"])
 
@@ -41,6 +42,15 @@ async def chat_completions(request: Request) -> Response:
     )
     known_policy(chat, body.model, gateway.planner.policies)
     return RunResponse(gateway, chat, shape)
+
+
+def known_model(name: str, policies: Collection[str], catalog: Catalog) -> None:
+    """Raise `NotFound` for what `model` cannot be, where nothing is planned that would say so."""
+    target = bodies.target_of(name)
+    if "pinned" in target:
+        catalog.get(name)
+    else:
+        known_policy(ChatRequest((), **target), name, policies)
 
 
 def known_policy(chat: ChatRequest, name: str, policies: Collection[str]) -> None:

@@ -44,12 +44,15 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def asks_nothing(why: str, *silent: object) -> AfterValidator:
-    """Take only values that ask for nothing: null, false and `silent`. `why` others are refused, and what to do."""
+def asks_nothing(why: str, *silent: object, code: str | None = None) -> AfterValidator:
+    """Take only values that ask for nothing: null, false and `silent`. `why` others are refused, and what to do.
+
+    `code` is the error's where a client knows one of its own.
+    """
 
     def check(value: object) -> object:
         if value is not False and value not in (None, *silent):
-            raise PydanticCustomError("later", "{why}", {"why": why})
+            raise PydanticCustomError("later", "{why}", {"why": why, "code": code})
         return value
 
     return AfterValidator(check)
@@ -89,7 +92,7 @@ def _refusal(error: ValidationError) -> InvalidRequest:
             f"Unknown or not yet supported: {listed}. Nothing is ignored silently: leave them out.", param=param
         )
     if kind == "later":
-        return UnsupportedParameter(f"'{param}': {message}.", param=param)
+        return UnsupportedParameter(f"'{param}': {message}.", param=param, code=about.get("code"))
     if kind == "union_tag_invalid":
         return _unknown_kind(param, about)
     if kind == "union_tag_not_found":
