@@ -107,6 +107,8 @@ class RateLimited(PrysmError):
     status = 429
     code = "rate_limit_exceeded"
     type = "rate_limit_error"
+    retry_after_s = 1.0
+    """Where nobody knows better: clients go by the header, and without one some come back at once."""
 
 
 FailureKind: TypeAlias = Literal[
@@ -260,7 +262,9 @@ def for_the_caller(error: ProviderError | AllModelsFailed, prompt: str = "messag
             error.message if alone else "Every provider that was tried is limiting the rate; wait, or name others."
         )
         limited = RateLimited(who)
-        limited.spent, limited.retry_after_s = error.spent, error.retry_after_s
+        limited.spent = error.spent
+        if error.retry_after_s is not None:
+            limited.retry_after_s = error.retry_after_s
         return limited
     if kinds == {"circuit_open"}:
         return NoProviderAvailable(error.message, param="model", retry_after_s=error.retry_after_s)

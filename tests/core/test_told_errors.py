@@ -22,7 +22,8 @@ def test_a_request_that_every_provider_refused_is_told_so() -> None:
     ("error", "told"),
     [
         (ProviderError("rate_limited", "x", retry_after_s=7), (429, "rate_limit_exceeded", False, 7)),
-        (all_failed("rate_limited", "rate_limited"), (429, "rate_limit_exceeded", False, None)),
+        (all_failed("rate_limited", "rate_limited"), (429, "rate_limit_exceeded", False, 1)),
+        (ProviderError("rate_limited", "full", sent=False), (429, "rate_limit_exceeded", False, 1)),
         (all_failed("rate_limited", "unavailable"), (502, "all_models_failed", False, None)),
         (ProviderError("context_length", "x"), (400, "context_length_exceeded", True, None)),
         (all_failed("context_length", "context_length"), (400, "context_length_exceeded", True, None)),

@@ -92,11 +92,23 @@ thoughts = st.one_of(
 )
 
 
+call_ids = st.one_of(
+    st.uuids().map(lambda uid: f"call_{uid.hex}"),
+    st.builds(
+        "{}{}{}".format,
+        st.sampled_from(["functions.f", "functions-f", "é"]),
+        st.sampled_from(":_ "),
+        st.integers(0),
+    ),
+)
+"""Of providers that make them at random, and of those that make them otherwise."""
+
+
 @st.composite
 def steps(draw: st.DrawFn) -> list[Message]:
     """An answer of a model, and, where it called tools, what they returned."""
     seals = draw(st.sampled_from([None, None, "seal"]))
-    ids = draw(st.lists(st.uuids().map(lambda uid: f"call_{uid.hex}"), max_size=3, unique=True))
+    ids = draw(st.lists(call_ids, max_size=3, unique=True))
     calls = tuple(
         ToolCall(
             uid,

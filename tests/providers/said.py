@@ -52,6 +52,23 @@ def normal(it: Said) -> Said:
     return Said(_messages(it.messages), sampling, _toolbox(it.toolbox), _format(it.response_format))
 
 
+def numbered(it: Said) -> Said:
+    """The same with the ids of its calls by number: where a format takes only some, others are written anew."""
+    numbers: dict[str | None, str] = {}
+    for message in it.messages:
+        for call in message.tool_calls:
+            numbers.setdefault(call.id, f"call {len(numbers)}")
+    messages = [
+        replace(
+            message,
+            tool_calls=tuple(replace(call, id=numbers[call.id]) for call in message.tool_calls),
+            tool_call_id=numbers.get(message.tool_call_id, message.tool_call_id),
+        )
+        for message in it.messages
+    ]
+    return replace(it, messages=tuple(messages))
+
+
 def _messages(messages: Sequence[Message]) -> tuple[Message, ...]:
     system = "\n\n".join(m.text for m in messages if m.role in {"system", "developer"} and m.text)
     out = [Message("system", (TextPart(system),))] if system else []

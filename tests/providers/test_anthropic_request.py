@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -7,6 +8,7 @@ import anthropic.types as sdk
 import orjson
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from tests.providers.conversations import MODEL, calls
 
@@ -88,6 +90,23 @@ def test_results_of_parallel_calls_are_one_turn_in_order_before_what_the_user_ad
         {"type": "tool_result", "tool_use_id": "call_2", "is_error": True},
         {"type": "text", "text": "Well?"},
     ]
+
+
+@pytest.mark.parametrize("theirs", ["functions.f:0", "", "x y", "é", "a\n"])
+def test_ids_of_calls_that_the_format_refuses_are_written_anew_for_call_and_result_alike(theirs: str) -> None:
+    called, result = Message("assistant", "", (ToolCall(theirs, "look_up", "{}"),)), Message("tool", "x")
+    turns = told(ASK, called, replace(result, tool_call_id=theirs))
+    made = turns[1]["content"][0]["id"]
+    assert re.fullmatch("[a-zA-Z0-9_-]+", made)
+    assert made == turns[2]["content"][0]["tool_use_id"]
+
+
+@given(ids=st.sets(st.text(st.sampled_from("af_-.: é"), max_size=3), max_size=20))
+def test_ids_of_calls_stay_apart_and_those_that_the_format_takes_stay_as_they_are(ids: set[str]) -> None:
+    turns = told(ASK, Message("assistant", "", tuple(ToolCall(each, "f", "{}") for each in ids))) if ids else []
+    sent = [block["id"] for turn in turns[1:] for block in turn["content"]]
+    assert len(set(sent)) == len(ids)
+    assert {each for each in ids if re.fullmatch("[a-z_-]+", each)} <= set(sent)
 
 
 def test_arguments_are_sent_byte_for_byte_as_the_model_wrote_them() -> None:

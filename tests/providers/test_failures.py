@@ -15,7 +15,38 @@ REFUSALS = [
     (400, {"error": {"code": 400, "message": "The input token count (9) exceeds …"}}, "context_length"),
     (400, {"error": {"code": 400, "type": "exceed_context_size_error", "message": ""}}, "context_length"),
     (400, {"error": "This model's maximum context length is 8"}, "context_length"),
+    (400, {"error": "This model's maximum prompt length is 131072 but the request contains 9."}, "context_length"),
+    (
+        400,
+        {
+            "object": "error",
+            "message": "Prompt contains 9 tokens …, too large for model with 8 maximum context length",
+        },
+        "context_length",
+    ),
+    (400, {"object": "error", "message": "maximum context length is 8", "code": 400}, "context_length"),
+    (422, {"error": "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 8"}, "context_length"),
+    (400, {"message": {"detail": []}}, "rejected"),
     (400, {"error": {"code": "content_policy_violation"}}, "content_filter"),
+    (400, {"error": {"code": "invalid_prompt", "message": "Invalid prompt: your prompt was …"}}, "content_filter"),
+    (
+        400,
+        {
+            "type": "error",
+            "error": {"type": "invalid_request_error", "message": "Output blocked by content filtering policy"},
+        },
+        "content_filter",
+    ),
+    (
+        403,
+        {"code": "The caller does not …", "error": "Content violates usage guidelines. … SAFETY_CHECK_TYPE_BIO"},
+        "content_filter",
+    ),
+    (403, {"error": {"code": 403, "message": 'Your input was flagged for "violence"'}}, "content_filter"),
+    (403, {"error": {"type": "permission_error", "message": "Your key may not use this model"}}, "auth"),
+    (401, {"error": "Content violates usage guidelines"}, "auth"),
+    (400, {"error": {"message": "Content Exists Risk"}}, "content_filter"),
+    (500, {"error": {"message": "content policy service is down"}}, "unavailable"),
     (400, {"error": {"status": "INVALID_ARGUMENT", "details": [{"reason": "API_KEY_INVALID"}]}}, "auth"),
     (401, None, "auth"),
     (402, {"error": {"message": "Insufficient Balance"}}, "auth"),
@@ -50,6 +81,10 @@ def test_a_status_and_the_codes_beside_it_say_what_failed(status: int, body: Any
         ({"code": 429, "status": "RESOURCE_EXHAUSTED"}, "rate_limited"),
         ({"code": 503}, "unavailable"),
         ({"type": "invalid_request_error", "message": "prompt is too long"}, "context_length"),
+        (
+            {"type": "invalid_request_error", "message": "Output blocked by content filtering policy"},
+            "content_filter",
+        ),
         ({}, "unavailable"),
     ],
 )
@@ -61,6 +96,12 @@ def test_an_error_without_a_status_is_known_by_its_own_words(error: dict[str, An
 def test_a_refused_parameter_is_not_blamed_on_the_address(status: int, *, base_url: bool) -> None:
     error = refusal("acme", status, {}, None)
     assert (error.kind, "base_url" in error.message, "parameters" in error.message) == ("rejected", base_url, True)
+
+
+def test_a_request_beyond_the_credit_is_told_as_one_and_not_as_a_bad_key() -> None:
+    body = {"error": {"code": 402, "message": "This request requires more credits, or fewer max_tokens."}}
+    error = refusal("acme", 402, body, None)
+    assert (error.kind, "max_tokens" in error.message, "key" in error.message) == ("auth", True, False)
 
 
 def test_a_refusal_never_repeats_the_provider() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from tests.providers.conversations import calls
 from tests.providers.readers import READERS
-from tests.providers.said import Said, normal, said
+from tests.providers.said import Said, normal, numbered, said
 
 from prysm.providers.build import OVER_HTTP
 from prysm.providers.failures import Unusable
@@ -57,13 +57,18 @@ def owed(call: ModelCall, *kinds: WireFormat) -> Said:
     return said(replace(call, messages=tuple(messages)))
 
 
+def alike(it: Said, *kinds: WireFormat) -> Said:
+    """The normal form. Anthropic's takes only some ids of calls."""
+    return numbered(normal(it)) if "anthropic" in kinds else normal(it)
+
+
 @every_kind
 @quick
 @given(call=calls)
 def test_a_call_is_written_without_loss_or_not_at_all(kind: WireFormat, call: ModelCall) -> None:
     field = inexpressible(kind, call)
     if field is None:
-        assert normal(through(kind, call)) == normal(owed(call, kind))
+        assert alike(through(kind, call), kind) == alike(owed(call, kind), kind)
     elif kind != "openai":
         with pytest.raises(Unusable) as caught:
             written(kind, call)
@@ -85,4 +90,4 @@ def test_a_call_survives_every_pair_of_formats(first: WireFormat, then: WireForm
         response_format=told.response_format,
     )
     assert inexpressible(then, again) is None
-    assert normal(through(then, again)) == normal(owed(call, first, then))
+    assert alike(through(then, again), first, then) == alike(owed(call, first, then), first, then)

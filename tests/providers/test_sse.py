@@ -57,6 +57,13 @@ def test_an_event_over_the_cap_is_refused_however_it_comes(read: bytes, monkeypa
         parse([read] * 200)
 
 
+@pytest.mark.parametrize("size", [1, 7, 400, 999])
+def test_an_event_within_the_cap_passes_however_it_comes(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1000)
+    event = b"data: " + b"x" * 494 + b"\ndata: " + b"y" * 494 + b"\n\n"
+    assert [len(whole) for whole in parse([event[i : i + size] for i in range(0, len(event), size)])] == [989]
+
+
 def test_the_cap_is_per_event(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 20)
     assert len(parse([b"data: 0123456789\n\n"] * 200)) == 200

@@ -126,6 +126,21 @@ def test_a_model_that_keeps_failing_is_left_alone_and_everyone_is_told(
     assert len(upstreams["left"].seen) == asked == 5
 
 
+def test_models_that_429s_hold_back_are_told_as_429_with_the_time_to_come_back(
+    gateway: Served, upstreams: dict[str, Upstream]
+) -> None:
+    for upstream in upstreams.values():
+        upstream.plays(answer(b"{}", "429 Too Many Requests"))
+    for name in ("left", "right"):
+        while told(gateway, name)[0] == "closed":
+            refused = gateway.chat(name)
+            assert error(refused) == (429, "rate_limit_exceeded")
+    for model in ("left", "auto"):
+        refused = gateway.chat(model)
+        assert error(refused) == (429, "rate_limit_exceeded")
+        assert 1 <= int(refused.headers["retry-after"]) <= 5
+
+
 def test_a_pinned_model_that_is_left_alone_is_stood_in_for_by_its_chain(
     gateway: Served, upstreams: dict[str, Upstream]
 ) -> None:

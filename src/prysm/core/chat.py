@@ -72,6 +72,21 @@ class Sampling:
     user: str | None = None
     own: Mapping[str, Any] | None = field(default=None, hash=False)
 
+    def seed_of(self, sample: int) -> int | None:
+        """The seed of the `sample`-th of several calls: each has its own, in the 32 or 64 bits that the first has."""
+        if self.seed is None:
+            return None
+        bits = 31 if abs(self.seed) < 2**31 else 63
+        seed = self.seed + sample
+        return seed if seed < 2**bits else seed - 2**bits
+
+    @property
+    def thinks(self) -> bool:
+        """Whether thoughts are asked for. A budget says it, or else the effort."""
+        if self.thinking_tokens is not None:
+            return self.thinking_tokens > 0
+        return self.effort not in {None, "none"}
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -99,7 +114,8 @@ class ModelCall:
     `sample` tells apart otherwise equal calls (the samples of self-consistency, say); any cache key must hold it.
     `until` is when its run's deadline passes, on `time.monotonic`'s clock. Under a ceiling on the cost, `again` sets
     another try's worst case aside and says whether there was room; a try that may have been billed is repeated only
-    after that. With `embed` it asks for vectors, and holds no messages.
+    after that. With `embed` it asks for vectors, and holds no messages. Adapters put into `broken` what a stream that
+    did not end well had told of its tokens by then: that is billed, and nothing else comes back from it.
     """
 
     model: Model
@@ -111,6 +127,7 @@ class ModelCall:
     until: float | None = field(default=None, compare=False)
     again: Callable[[], bool] | None = field(default=None, compare=False)
     embed: Embed | None = None
+    broken: list[Usage] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def estimated_prompt_tokens(self) -> int:

@@ -14,12 +14,13 @@ class Standing:
     """What a breaker lets through. `live` is whether the next call would pass; `retry_at` is when one is tried.
 
     Closed: all calls. Open: none. Half-open: one, to see whether the fault is over. `retry_at` is on
-    `time.monotonic`'s clock.
+    `time.monotonic`'s clock. `limited`: it opened because the provider limits the rate.
     """
 
     state: CircuitState = "closed"
     live: bool = True
     retry_at: float | None = None
+    limited: bool = False
 
 
 CLOSED = Standing()

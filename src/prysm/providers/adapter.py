@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from prysm.core.chat import Completion, ModelCall, Piece
+    from prysm.core.chat import Completion, ModelCall, Piece, Usage
     from prysm.core.embedding import Embed
     from prysm.core.provider import ProviderSpec
     from prysm.errors import FailureKind, ProviderError
@@ -52,6 +52,10 @@ class Draft(ABC):
     @abstractmethod
     def completion(self) -> Completion:
         """Close the draft; raise `Unusable` when the provider never said that it was finished."""
+
+    @abstractmethod
+    def told(self) -> Usage | None:
+        """The tokens that the provider told of so far."""
 
     @property
     def text(self) -> str:
@@ -161,10 +165,14 @@ class Adapter(ABC):
                     yield piece
             if draft.done:
                 await reads.drain()
+            with self._typed:
+                completion = draft.completion()
+        except BaseException:
+            if (told := draft.told()) is not None:
+                call.broken.append(told)
+            raise
         finally:
             await reads.aclose()
-        with self._typed:
-            completion = draft.completion()
         yield completion
 
     def _take(self, draft: Draft, events: list[bytes]) -> list[Piece]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from prysm.core.chat import TextDelta, ThinkingDelta, ToolCallDelta
 from prysm.core.content import Thinking, ToolCall
 from prysm.providers.adapter import Adapter, Draft
-from prysm.providers.anthropic_answer import assemble, completion, object_text, refusal
+from prysm.providers.anthropic_answer import assemble, completion, object_text, refusal, usage
 from prysm.providers.anthropic_request import request
 from prysm.providers.failures import Unusable, check_error
 from prysm.providers.fields import mapping, optional, string
@@ -15,7 +15,7 @@ from prysm.providers.fields import mapping, optional, string
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from prysm.core.chat import Completion, ModelCall
+    from prysm.core.chat import Completion, ModelCall, Usage
 
 VERSION = "2023-06-01"
 
@@ -112,6 +112,10 @@ class AnthropicDraft(Draft):
     def _count(self, holder: dict[str, Any]) -> None:
         block = optional(holder.get("usage"))
         self._usage |= {name: value for name, value in block.items() if value is not None}
+
+    def told(self) -> Usage | None:
+        """The tokens of `message_start`, and of every delta since."""
+        return usage(self._usage) if self._usage else None
 
     def completion(self) -> Completion:
         """Close the draft; a stream without `message_stop` was cut."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,9 @@ FIXED_SAMPLING = "fixed_sampling"
 """Capability of models that refuse every wish about sampling (Claude Opus 4.7 and later)."""
 SYSTEM_ROLES = frozenset({"system", "developer"})
 CHOICES = {"auto": "auto", "none": "none", "required": "any"}
+CALL_ID = re.compile(r"[a-zA-Z0-9_-]+")
+"""Ids of tool calls that the format takes; other providers make others (`functions.weather:0`)."""
+ID_CHARS = 32
 JSON_ONLY = "Answer with one JSON object and nothing else."
 """For a JSON object of any shape: the format has a field for a schema alone."""
 
@@ -225,7 +230,7 @@ def _decoded(data: str) -> str:
 
 
 def _result(message: Message) -> dict[str, Any]:
-    block: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id}
+    block: dict[str, Any] = {"type": "tool_result", "tool_use_id": _call_id(message.tool_call_id or "")}
     if content := _parts(message, cached=False):
         block["content"] = _compact(content)
     if message.failed:
@@ -241,7 +246,15 @@ def _thought(thought: Thinking) -> dict[str, Any]:
 
 def _tool_use(call: ToolCall) -> dict[str, Any]:
     """A tool call, its arguments byte for byte as the model wrote them."""
-    return {"type": "tool_use", "id": call.id, "name": call.name, "input": orjson.Fragment(call.arguments or "{}")}
+    written = orjson.Fragment(call.arguments or "{}")
+    return {"type": "tool_use", "id": _call_id(call.id), "name": call.name, "input": written}
+
+
+def _call_id(made: str) -> str:
+    """The id of a call as the format takes it, the same for the call and its result; callers never see it."""
+    if CALL_ID.fullmatch(made):
+        return made
+    return f"call_{hashlib.sha256(made.encode(errors='surrogatepass')).hexdigest()[:ID_CHARS]}"
 
 
 def _cached(ttl: CacheTtl | None) -> dict[str, Any]:

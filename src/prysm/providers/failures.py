@@ -21,6 +21,7 @@ LONGEST_WAIT_S = 3600.0
 HTTP_STATUSES = range(400, 600)
 REDIRECT, SERVER_ERROR = 300, 500
 AS_WRITTEN = {400, 422}
+OUT_OF_CREDIT, FORBIDDEN = 402, 403
 MESSAGE_LIMIT = 2_000
 
 BY_STATUS: Mapping[int, FailureKind] = {
@@ -44,12 +45,14 @@ BY_NAME: Mapping[str, FailureKind] = {
     "content_filter": "content_filter",
     "content_policy_violation": "content_filter",
     "context_length_exceeded": "context_length",
+    "data_inspection_failed": "content_filter",
     "deadline_exceeded": "unavailable",
     "exceed_context_size_error": "context_length",
     "insufficient_quota": "auth",
     "internal": "unavailable",
     "invalid_api_key": "auth",
     "invalid_argument": "rejected",
+    "invalid_prompt": "content_filter",
     "invalid_request_error": "rejected",
     "not_found": "rejected",
     "not_found_error": "rejected",
@@ -65,12 +68,19 @@ BY_NAME: Mapping[str, FailureKind] = {
     "unauthenticated": "auth",
     "unavailable": "unavailable",
 }
-TELLING: tuple[FailureKind, ...] = ("context_length", "content_filter", "auth")
-"""A code that names one of these says more than any status."""
+TELLING: tuple[FailureKind, ...] = ("context_length", "content_filter")
+"""A code that names one of these says more than any status or word."""
 SAYS_TOO_LONG = re.compile(
-    r"prompt is too long|maximum context length|context (?:length|window|size)|input token count .* exceeds",
+    r"(?:prompt|input) is too long|maximum (?:prompt|model) length|context (?:length|window|size)|max_(?:seq|model)_len"
+    r"|input token count .* exceeds|tokens \+ `max_new_tokens|reduce the length of the|too many tokens",
     re.IGNORECASE,
 )
+SAYS_FILTERED = re.compile(
+    r"content (?:violates|exists risk|(?:management |filter(?:ing)? |safety |moderation |usage )?polic)"
+    r"|usage (?:guidelines|polic)|safety_check|inappropriate content|\bflagged\b",
+    re.IGNORECASE,
+)
+"""As xAI has it (a 403), Anthropic, Azure, DeepSeek, OpenRouter (a 403 too), Alibaba. Looked for only in refusals."""
 WHAT_NEXT: Mapping[FailureKind, str] = {
     "rate_limited": "is limiting the rate; wait, or add another provider or fallback model",
     "auth": "refused the key or the account; check its API key, its rights and its billing",
@@ -83,6 +93,7 @@ WHAT_NEXT: Mapping[FailureKind, str] = {
 
 
 REFUSED_AS_WRITTEN = "refused the request as written: check the model's name and the parameters"
+NO_CREDIT = "wants more credit for this request: top up the account, or lower max_tokens"
 
 
 class Unusable(Exception):
@@ -96,9 +107,13 @@ class Unusable(Exception):
 
 def refusal(provider: str, status: int, body: object, retry_after_s: float | None) -> ProviderError:
     """Make the error of a status that is not 200. `body` is read for its codes and never kept."""
-    kind = kind_of(error_in(body) or {}, status)
+    kind = kind_of(error_in(body) or _bare(body), status)
     wait = retry_after_s if kind in {"rate_limited", "unavailable"} else None
-    why = REFUSED_AS_WRITTEN if kind == "rejected" and status in AS_WRITTEN else WHAT_NEXT[kind]
+    why = WHAT_NEXT[kind]
+    if kind == "rejected" and status in AS_WRITTEN:
+        why = REFUSED_AS_WRITTEN
+    elif kind == "auth" and status == OUT_OF_CREDIT:
+        why = NO_CREDIT
     message = f"{provider} answered {status}: it {why}."
     return ProviderError(kind, message, upstream_status=status, retry_after_s=wait)
 
@@ -112,17 +127,22 @@ def check_error(body: Mapping[str, Any]) -> None:
 
 
 def error_in(body: object) -> dict[str, Any] | None:
-    """Find the error object that OpenAI's, Anthropic's and Google's bodies all have under `error`."""
+    """Find the error object that OpenAI's, Anthropic's and Google's bodies all have under `error`, or its sentence."""
     if isinstance(body, list) and body:
         body = body[0]  # Google wraps the errors of streams in an array
     error = body.get("error") if isinstance(body, dict) else None
-    if isinstance(error, str):
-        return {"message": error}
+    if isinstance(body, dict) and isinstance(error, str):
+        return {**body, "message": error}
     return error if isinstance(error, dict) else None
 
 
+def _bare(body: object) -> dict[str, Any]:
+    """A refusal's body that is itself the error object (Mistral, older vLLM), or no object at all."""
+    return body if isinstance(body, dict) else {}
+
+
 def kind_of(error: Mapping[str, Any], status: int | None) -> FailureKind:
-    """Classify: the code that says most, then the words about length, then the status."""
+    """Classify: the code that says most, then the words about length and content, then the status."""
     names = _names(error)
     by_name = {BY_NAME[name] for name in names if name in BY_NAME}
     for kind in TELLING:
@@ -130,8 +150,17 @@ def kind_of(error: Mapping[str, Any], status: int | None) -> FailureKind:
             return kind
     status = status or _status_in(error)
     verdict: FailureKind = _by_status(status) if status else min(by_name, default="unavailable")
-    too_long = SAYS_TOO_LONG.search(str(error.get("message", ""))[:MESSAGE_LIMIT])
-    return "context_length" if verdict == "rejected" and too_long else verdict
+    if "auth" in by_name:
+        verdict = "auth"
+    return _by_words(str(error.get("message", ""))[:MESSAGE_LIMIT], verdict, status)
+
+
+def _by_words(message: str, verdict: FailureKind, status: int | None) -> FailureKind:
+    """What a refusal's words say of the prompt; a 403 that is about its content says nothing of the key."""
+    if verdict == "rejected" and SAYS_TOO_LONG.search(message):
+        return "context_length"
+    about_the_prompt = verdict == "rejected" or (verdict == "auth" and status == FORBIDDEN)
+    return "content_filter" if about_the_prompt and SAYS_FILTERED.search(message) else verdict
 
 
 def _names(error: Mapping[str, Any]) -> list[str]:

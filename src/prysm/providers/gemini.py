@@ -9,7 +9,8 @@ from prysm.core.chat import TextDelta, ThinkingDelta, ToolCallDelta
 from prysm.core.content import Thinking, ToolCall
 from prysm.providers.adapter import Adapter, Draft
 from prysm.providers.failures import Unusable
-from prysm.providers.gemini_answer import assemble, candidate, check, pieces
+from prysm.providers.fields import optional
+from prysm.providers.gemini_answer import assemble, candidate, check, pieces, usage
 from prysm.providers.gemini_embeddings import GEMINI_EMBEDDINGS
 from prysm.providers.gemini_request import request
 from prysm.providers.logprobs import of_gemini, whole
@@ -17,7 +18,7 @@ from prysm.providers.logprobs import of_gemini, whole
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from prysm.core.chat import Completion, ModelCall, TokenLogprob
+    from prysm.core.chat import Completion, ModelCall, TokenLogprob, Usage
 
 
 class GeminiDraft(Draft):
@@ -65,6 +66,11 @@ class GeminiDraft(Draft):
             text = "".join(self._unsent)
             self._unsent.clear()
             self.brought(TextDelta(text, logprobs=known))
+
+    def told(self) -> Usage | None:
+        """The tokens of the last chunk that had them."""
+        block = optional(self._last.get("usageMetadata"))
+        return usage(block) if block else None
 
     def completion(self) -> Completion:
         """Close the draft; a stream that ended before its finish reason was cut."""

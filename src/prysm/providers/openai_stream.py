@@ -17,7 +17,7 @@ from prysm.providers.openai_answer import UNKNOWN_FINISH, Beside, finish, refuse
 from prysm.providers.openai_tool_calls import ToolCalls
 
 if TYPE_CHECKING:
-    from prysm.core.chat import FinishReason, TokenLogprob
+    from prysm.core.chat import FinishReason, TokenLogprob, Usage
 
 MORE = ("refusal", "tool_calls", "function_call", "reasoning_content", "reasoning", "audio", "annotations")
 """What may stand beside the text of a message, or of a delta."""
@@ -70,6 +70,10 @@ class OpenAIDraft(Draft):
         )
         if silent and self._finish == "stop":
             raise Unusable("no_answer", "finished without an answer; try another model")
+
+    def told(self) -> Usage | None:
+        """The tokens of the last chunk that had them."""
+        return usage(self._usage, self._tier) if self._usage else None
 
     def completion(self) -> Completion:
         """Close the draft; a stream that ended before its finish reason was cut."""

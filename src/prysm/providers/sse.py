@@ -40,9 +40,11 @@ class SseParser:
             return []
         lines = read.splitlines()  # on bytes: LF, CR and CRLF only, as the standard has it
         rest = b"" if read.endswith(LINE_END) else lines.pop()
-        if lines:
-            lines[0] = b"".join((*self._pieces, lines[0]))
+        if lines and self._pieces:
+            begun = b"".join(self._pieces)
             self._pieces.clear()
+            self._size -= len(begun)  # counted while it was unfinished, and with its line again
+            lines[0] = begun + lines[0]
         if rest:
             self._pieces.append(rest)
         self._skip_lf = read.endswith(b"\r")

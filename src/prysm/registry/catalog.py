@@ -120,6 +120,12 @@ class Catalog:
         held = (self.standing(model).retry_at for model in self.models if not self.is_live(model))
         return min((at for at in held if at is not None), default=None)
 
+    @property
+    def limited(self) -> bool:
+        """Whether all that breakers hold back are left alone because their providers limit the rate."""
+        held = [self.standing(model) for model in self.models if not self.is_live(model)]
+        return all(standing.limited for standing in held if standing.retry_at is not None)
+
     def _refresh(self) -> None:
         able = {spec.id for spec in self.providers if spec.usable and spec.id not in self._down}
         usable = [m for m in self._models.values() if m.provider in able and m.id not in self._down]

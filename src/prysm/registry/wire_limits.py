@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from prysm.core.chat import Message, ModelCall, Sampling
-    from prysm.core.content import Part, ToolCall
+    from prysm.core.content import Content, Part, ToolCall
     from prysm.core.embedding import Embed
     from prysm.core.plan import ChatRequest
     from prysm.core.provider import WireFormat
@@ -45,6 +45,7 @@ MOST_STOPS: Mapping[WireFormat, int] = MappingProxyType({"openai": 4, "gemini": 
 LONGEST_NAME_OPENAI = 64
 HOTTEST_ANTHROPIC = 1.0
 LEAST_THINKING_ANTHROPIC = 1024
+LEAST_TOP_P_THINKING_ANTHROPIC = 0.95
 LARGEST_SEED_GEMINI = 2**31 - 1
 LARGEST_BATCH_GEMINI = 100
 """Inputs of one `batchEmbedContents`; the API refuses more."""
@@ -75,6 +76,9 @@ def _unsaid(kind: WireFormat, request: ChatRequest | ModelCall) -> Iterator[str]
             yield from (f"messages[{i}].{field}" for field in _message(kind, message))
     if kind == "gemini":
         yield from _nameless(request.messages)
+    silent = request.embed is None and not any(_says_something(kind, message) for message in request.messages)
+    if silent and kind in {"anthropic", "gemini"}:
+        yield "messages"
 
 
 def _inputs(kind: WireFormat, embed: Embed) -> Iterator[str]:
@@ -116,17 +120,28 @@ def _sampling_anthropic(sampling: Sampling) -> Iterator[str]:
     if any(not text.strip() for text in sampling.stop):
         yield "stop"
     if sampling.thinking_tokens:
-        yield from _thinking_anthropic(sampling, sampling.thinking_tokens)
+        yield from _budget_anthropic(sampling, sampling.thinking_tokens)
+    if sampling.thinks:
+        yield from _beside_thoughts_anthropic(sampling)
 
 
-def _thinking_anthropic(sampling: Sampling, budget: int) -> Iterator[str]:
-    """What the format forbids beside a budget for thoughts, which has to fit into the limit of the answer."""
+def _budget_anthropic(sampling: Sampling, budget: int) -> Iterator[str]:
+    """What is wrong with a budget for thoughts, which has to fit into the limit of the answer."""
     if budget < LEAST_THINKING_ANTHROPIC or sampling.effort == "none":
         yield "thinking"
     if sampling.max_tokens is not None and sampling.max_tokens <= LEAST_THINKING_ANTHROPIC:
         yield "max_tokens"
+
+
+def _beside_thoughts_anthropic(sampling: Sampling) -> Iterator[str]:
+    """What the format forbids beside thoughts, in a budget or as the model sees fit.
+
+    https://platform.claude.com/docs/en/build-with-claude/extended-thinking#feature-compatibility
+    """
     if sampling.temperature not in {None, HOTTEST_ANTHROPIC}:
         yield "temperature"
+    if sampling.top_p is not None and sampling.top_p < LEAST_TOP_P_THINKING_ANTHROPIC:
+        yield "top_p"
     if sampling.top_k is not None:
         yield "top_k"
 
@@ -148,7 +163,7 @@ def _tools(kind: WireFormat, box: Toolbox, sampling: Sampling) -> Iterator[str]:
     if kind == "gemini" and box.parallel is False:
         yield "parallel_tool_calls"
     forced = box.choice == "required" or isinstance(box.choice, NamedTool)
-    if kind == "anthropic" and forced and sampling.thinking_tokens:
+    if kind == "anthropic" and forced and sampling.thinks:
         yield "tool_choice"
 
 
@@ -192,6 +207,20 @@ def _nameless(messages: tuple[Message, ...]) -> Iterator[str]:
         names.update(call.id for call in message.tool_calls)
         if message.role == "tool" and message.name is None and message.tool_call_id not in names:
             yield f"messages[{i}].tool_call_id"
+
+
+def _says_something(kind: WireFormat, message: Message) -> bool:
+    """Whether a turn is more than instructions, and more than nothing: such turns are left out."""
+    if message.role in {"system", "developer"}:
+        return False
+    return message.role == "tool" or bool(message.tool_calls) or not _is_blank(kind, message.content)
+
+
+def _is_blank(kind: WireFormat, content: Content) -> bool:
+    """Whether there is no text, or, for Anthropic, none but white space, and nothing else."""
+    if isinstance(content, str):
+        return not content or (kind == "anthropic" and content.isspace())
+    return all(isinstance(part, TextPart) and _is_blank(kind, part.text) for part in content)
 
 
 def _part(kind: WireFormat, message: Message, part: Part) -> Iterator[str]:

@@ -23,8 +23,8 @@ FAULTS: frozenset[FailureKind] = frozenset(
 )
 """Failures that say something of the provider. A refusal of one request shows that the provider works."""
 ABOUT_ONE_MODEL = frozenset({402, 403})
-"""A key may lack the right to one model, or the credit for one long answer, and be good for the others: if such a
-refusal switched the provider off, any caller could."""
+"""A key may lack the right to one model, or the credit for one long answer, and be good for the others; and some
+refuse a prompt so. If such a refusal switched the provider off, or one of them the model, any caller could."""
 RECHECK_S = 300.0
 LONGEST_RECHECK_S = 3600.0
 
@@ -65,6 +65,8 @@ class Breaker:
         pieces = self._inner.stream(call)
         try:
             async for piece in pieces:
+                if circuit.state != "closed":  # a probe holds the model off until it is over
+                    ticket = circuit.answered(ticket)
                 yield piece
         except ProviderError as error:
             self._failed(circuit, ticket, error)
@@ -94,23 +96,32 @@ class Breaker:
         if circuit is self._credential:
             why = f"{self.id} refused its API key and is left alone; check the key and restart, or wait for a recheck."
             return ProviderError("auth", why, retry_after_s=wait, sent=False)
+        if circuit.limited:
+            why = (
+                f"{self.id} is limiting the rate of {model.id}; ask again in {wait:.0f} s or choose another model."
+            )
+            return ProviderError("rate_limited", why, retry_after_s=wait, sent=False)
         why = f"{model.id} at {self.id} kept failing and is left alone for {wait:.0f} s; choose another model."
         return ProviderError("circuit_open", why, retry_after_s=wait, sent=False)
 
     def _failed(self, circuit: Circuit, ticket: int, error: ProviderError) -> None:
-        if not error.sent:
+        fault = error.kind in FAULTS
+        if not error.sent or (fault and circuit is self._credential):  # which tells nothing of the key
             circuit.abandoned(ticket)
         elif error.kind == "auth":
             self._refused(circuit, ticket, error)
-        elif error.kind in FAULTS and circuit is not self._credential:
-            circuit.failed(ticket, error.retry_after_s)
+        elif fault:
+            circuit.failed(ticket, error.retry_after_s, limited=error.kind == "rate_limited")
         else:
             circuit.succeeded(ticket)
 
     def _refused(self, circuit: Circuit, ticket: int, error: ProviderError) -> None:
         """The credential was refused: for one model, or altogether."""
-        if error.upstream_status in ABOUT_ONE_MODEL or circuit is self._credential:
-            circuit.trip(ticket, LONGEST_COOLDOWN_S)
+        if circuit is self._credential:
+            circuit.trip(ticket)
+            return
+        if error.upstream_status in ABOUT_ONE_MODEL:
+            circuit.denied(ticket, LONGEST_COOLDOWN_S)
             return
         circuit.abandoned(ticket)
         ticket_of_all = self._credential.admit()

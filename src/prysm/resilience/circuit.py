@@ -47,6 +47,7 @@ class Circuit:
         "_retry_at",
         "_row",
         "_since",
+        "limited",
         "state",
     )
 
@@ -58,6 +59,7 @@ class Circuit:
         longest_s: float = LONGEST_COOLDOWN_S,
     ) -> None:
         self.state: CircuitState = "closed"
+        self.limited = False
         self._changed = changed
         self._clock = clock
         self._first = self._cooldown = cooldown_s
@@ -74,7 +76,7 @@ class Circuit:
         if self.state == "closed":
             return CLOSED
         live = self.state == "half_open" and not self._probing
-        return Standing(self.state, live, self._retry_at)
+        return Standing(self.state, live, self._retry_at, self.limited)
 
     @property
     def retry_in_s(self) -> float:
@@ -93,6 +95,13 @@ class Circuit:
         self._tell()
         return self._era
 
+    def answered(self, ticket: int) -> int:
+        """The call is being answered: all that a probe is to find out. Return its ticket from now on."""
+        if ticket != self._era or self.state == "closed":
+            return ticket
+        self.succeeded(ticket)
+        return self._era
+
     def succeeded(self, ticket: int) -> None:
         """The call got an answer, or a refusal that shows that the other side works."""
         if ticket != self._era:
@@ -103,10 +112,11 @@ class Circuit:
         self._cooldown = self._first
         self._turn("closed")
 
-    def failed(self, ticket: int, wait_s: float | None = None) -> None:
-        """The call met a fault; `wait_s` is how long the provider asked to be left alone."""
+    def failed(self, ticket: int, wait_s: float | None = None, *, limited: bool = False) -> None:
+        """The call met a fault; `wait_s` is how long the provider asked to be left alone; `limited` was its fault."""
         if ticket != self._era:
             return
+        self.limited = limited
         if self.state != "closed":
             self._cooldown = min(2 * self._cooldown, self._longest)
             self._open(wait_s)
@@ -115,9 +125,17 @@ class Circuit:
         if self._row >= IN_A_ROW or (self._calls >= LEAST_CALLS and self._faults >= FAULTS * self._calls):
             self._open(wait_s)
 
+    def denied(self, ticket: int, wait_s: float | None = None) -> None:
+        """The call was refused for what may be its own doing: a row of such opens, no share of them does."""
+        if ticket == self._era and self.state == "closed" and self._row + 1 < IN_A_ROW:
+            self._row += 1
+        else:
+            self.trip(ticket, wait_s)
+
     def trip(self, ticket: int, wait_s: float | None = None) -> None:
         """The call showed that no other can succeed: open at once."""
         if ticket == self._era and self.state == "closed":
+            self.limited = False
             self._open(wait_s)
         else:
             self.failed(ticket, wait_s)
