@@ -65,7 +65,8 @@ def profile(task: Any = "math", difficulty: Any = "normal", **more: Any) -> Prof
 
 def ask(prompt: str = SUM, **more: Any) -> ChatRequest:
     """A caller's request; sampling parameters may be given by name."""
-    sampling = {name: more.pop(name) for name in ("temperature", "max_tokens", "seed") if name in more}
+    names = ("temperature", "top_p", "max_tokens", "seed", "effort", "thinking_tokens")
+    sampling = {name: more.pop(name) for name in names if name in more}
     return ChatRequest((Message("user", prompt),), Sampling(**sampling), **more)
 
 

@@ -28,13 +28,16 @@ def test_the_list_names_every_fault_and_says_what_it_does() -> None:
     assert all(row["what"] for row in rows)
 
 
-async def test_on_request_every_fault_has_a_model_in_every_format(tmp_path: Path) -> None:
+async def test_on_request_every_fault_has_a_model_in_every_format_and_every_address_a_provider(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "prysm.toml"
     async with FaultServer.running() as server:
         path.write_text(snippet(server, every=True))
-    models = load_config(Settings(config_path=path), {}).models
-    assert len(models) == 3 * len(FAULTS) + 1
-    assert {model.upstream for model in models} == set(FAULTS)
+        config = load_config(Settings(config_path=path), {})
+        assert {server.door_url(name) for name in DOORS} < {spec.base_url for spec in config.providers}
+    assert len(config.models) == 3 * len(FAULTS) + len(DOORS)
+    assert {model.upstream for model in config.models} == set(FAULTS)
 
 
 async def test_the_printed_tables_work_as_they_are_pasted(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from prysm.registry.catalog import Catalog
 
 ALL = frozenset({"tools", "vision", "json_schema", "logprobs", "reasoning"})
 ABLE = model("able", capabilities=ALL, provider="open")
+TWIN = replace(ABLE, id="twin")
 PLAIN = model("plain", provider="open")
 CLAUDE = model("claude", capabilities=ALL, provider="claudes")
 FIXED = model("fixed", capabilities=ALL | {"fixed_sampling"}, provider="open")
@@ -36,7 +37,7 @@ SHOWN = (Message("user", (TextPart("What is it?"), ImagePart(url="https://acme.t
 
 def planner(*chain: str) -> Planner:
     """A planner with an operator's chain for `able`."""
-    return Planner(Catalog((ABLE, PLAIN, CLAUDE, FIXED, SHORT, UNPRICED), SPECS), POLICIES, {"able": chain})
+    return Planner(Catalog((ABLE, TWIN, PLAIN, CLAUDE, FIXED, SHORT, UNPRICED), SPECS), POLICIES, {"able": chain})
 
 
 def sampled(**sampling: Any) -> ChatRequest:
@@ -64,6 +65,38 @@ def test_a_fallback_of_the_callers_that_cannot_take_the_request_is_refused_by_fi
     assert (caught.value.param, caught.value.status) == (param, 400)
     assert f"{name}: " in caught.value.message
     assert param in caught.value.message
+
+
+@pytest.mark.parametrize(("name", "request_", "param"), UNFIT)
+def test_an_aggregator_that_cannot_write_the_answer_is_refused_by_its_field(
+    name: str, request_: ChatRequest, param: str
+) -> None:
+    asked = replace(request_, pinned=None, strategy="ensemble_moa", models=("able", "twin"), aggregator=name)
+    with pytest.raises(UnsupportedParameter) as caught:
+        planner().plan(asked, profile())
+    assert caught.value.param == "aggregator"
+    assert caught.value.message.startswith(f"'aggregator': {name} cannot take this request: ")
+    assert param in caught.value.message or "price" in caught.value.message
+
+
+@pytest.mark.parametrize(("name", "request_", "param"), UNFIT)
+def test_what_only_the_answer_needs_is_not_asked_of_a_judge(name: str, request_: ChatRequest, param: str) -> None:
+    asked = replace(request_, pinned=None, strategy="blender", models=("able", "twin"), judge=name)
+    if param != "max_cost_usd":
+        plan = planner().plan(asked, profile())
+        assert plan.judge is not None
+        assert plan.judge.id == name
+        return
+    with pytest.raises(UnsupportedParameter, match=r"'judge_model': unpriced .* price is unknown") as caught:
+        planner().plan(asked, profile())
+    assert caught.value.param == "judge_model"
+
+
+@pytest.mark.parametrize("field", ["aggregator", "judge"])
+def test_whoever_reads_all_answers_has_to_have_room_for_the_prompt(field: str) -> None:
+    asked = ask(strategy="blender", models=("able", "claude"), **{field: "short"})
+    with pytest.raises(UnsupportedParameter, match="its context of 200 tokens is too short"):
+        planner().plan(asked, profile(prompt_tokens=5_000))
 
 
 @pytest.mark.parametrize(("name", "request_", "param"), UNFIT)

@@ -12,8 +12,10 @@ from tests.scripted_models import OPEN, SUM, World, ask, model, profile, says
 from prysm.core.chat import Completion, Message, ModelCall, Sampling, Usage
 from prysm.core.events import Delta
 from prysm.core.model import Price
+from prysm.core.plan import STRATEGIES
 from prysm.core.run import Candidate
-from prysm.errors import UNBILLED, BudgetExceeded, FailureKind, ProviderError
+from prysm.core.tools import ResponseFormat
+from prysm.errors import UNBILLED, AllModelsFailed, BudgetExceeded, FailureKind, ProviderError
 from prysm.providers.sandbox import SandboxProfile
 from prysm.strategies.stages import Pending, counted
 
@@ -143,6 +145,55 @@ def test_a_run_that_goes_less_well_says_so_once() -> None:
 @pytest.mark.parametrize(("own", "sent"), [(None, 0.3), (0.1, 0.1), (1.5, 0.3)])
 def test_cooling_never_warms(own: float | None, sent: float) -> None:
     assert prepared(OPEN, temperature=own).cooled(0.3).temperature == sent
+
+
+@pytest.mark.parametrize("own", [{"thinking_tokens": 2000}, {"effort": "high"}, {"top_p": 0.9}])
+def test_no_temperature_of_ours_stands_beside_thoughts_or_the_callers_top_p(own: dict[str, Any]) -> None:
+    run = World.told(lambda _: "391", models=[model("a", capabilities=frozenset({"reasoning"}))]).prepare(
+        ask(OPEN, strategy="self_consistency", **own), profile("chat")
+    )
+    assert run.sampled().temperature is None
+    assert run.cooled(0.3).temperature is None
+    assert run.sober().temperature == 0
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+async def test_no_call_of_a_strategy_has_both_thoughts_and_a_temperature(strategy: str) -> None:
+    able = [model(name, capabilities=frozenset({"reasoning"}), family=name) for name in ("a", "b", "c")]
+    world = World.told(lambda call: f"{call.model.id} says {len(call.messages)}", models=able)
+    await world.perform(ask(OPEN, strategy=strategy, effort="high"), profile("chat"))
+    sent = [call.sampling for call in world.provider.calls]
+    assert any(each.thinks for each in sent)
+    assert {each.temperature for each in sent if each.thinks} == {None}
+
+
+def test_the_temperature_that_the_caller_wants_beside_thoughts_stands() -> None:
+    run = World.told(lambda _: "391", models=[model("a", capabilities=frozenset({"reasoning"}))]).prepare(
+        ask(OPEN, temperature=1.0, effort="high"), profile("chat")
+    )
+    assert run.sampled().temperature == run.cooled(0.3).temperature == 1
+
+
+@pytest.mark.parametrize("first", [0, -5, 2**31 - 3, -(2**31) + 1, 2**31, 2**63 - 3, -(2**63)])
+def test_the_seeds_of_samples_differ_and_stay_in_the_range_of_the_first(first: int) -> None:
+    seeds = [Sampling(seed=first).seed_of(i) for i in range(40)]
+    bits = 31 if abs(first) < 2**31 else 63
+    assert len(set(seeds)) == 40
+    assert seeds[0] == first
+    assert all(seed is not None and -(2**bits) <= seed < 2**bits for seed in seeds)
+    assert Sampling().seed_of(3) is None
+
+
+async def test_a_run_whose_every_answer_was_unfit_blames_the_schema_and_not_the_keys() -> None:
+    wanted = ResponseFormat("json_schema", schema={"type": "object", "required": ["city"]})
+    able = [model(name, capabilities=frozenset({"json_schema"})) for name in ("a", "b")]
+    on = World.told(lambda _: "no JSON", models=able)
+    with pytest.raises(
+        AllModelsFailed, match=r"fits the tools or the response_format .* simplify the schema"
+    ) as told:
+        await on.perform(ask(strategy="ensemble_moa", models=("a", "b"), response_format=wanted))
+    assert {attempt.error for attempt in told.value.attempts} == {"invalid_output"}
+    assert "keys" not in told.value.message
 
 
 async def test_calls_made_at_once_share_one_ceiling() -> None:

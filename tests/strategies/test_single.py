@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.scripted_models import FAILS, OPEN, POLICIES, REFUSES, World, ask, profile, says
+from tests.scripted_models import FAILS, OPEN, POLICIES, REFUSES, World, ask, model, profile, says
 
-from prysm.core.chat import Completion, TextDelta
+from prysm.core.chat import Completion, TextDelta, Usage
 from prysm.core.events import Delta
 from prysm.core.plan import Policy
 from prysm.errors import AllModelsFailed, ProviderError
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from prysm.core.chat import ModelCall
     from prysm.core.plan import ChatRequest
+    from prysm.core.run import Verdict
     from prysm.providers.sandbox import SandboxProfile
+    from prysm.strategies.run import Run
 
 TEXT = "The sea is salt."
 
@@ -178,3 +180,64 @@ async def test_a_caller_who_leaves_while_the_floor_runs_cancels_the_call() -> No
     with pytest.raises(asyncio.CancelledError):
         await work
     assert (len(world.provider.calls), world.provider.open) == (1, 0)
+
+
+class Filters:
+    """A provider whose models' answers are blocked for the named ones, whole and streamed; `said` comes before."""
+
+    id = "sandbox"
+
+    def __init__(self, *names: str, said: str = "") -> None:
+        self.calls: list[str] = []
+        self._names = names
+        self._said = said
+
+    async def complete(self, call: ModelCall) -> Completion:
+        """Answer, or not."""
+        self.calls.append(call.model.id)
+        blocked = call.model.id in self._names
+        return Completion(self._said if blocked else TEXT, "content_filter" if blocked else "stop", Usage(9, 2))
+
+    async def stream(self, call: ModelCall) -> AsyncGenerator[TextDelta | Completion, None]:
+        """Answer in one piece, or not."""
+        done = await self.complete(call)
+        if done.text:
+            yield TextDelta(done.text)
+        yield done
+
+
+async def filtered(provider: Filters, **more: Any) -> tuple[Verdict, Run]:
+    world = World({"a": FAILS, "b": FAILS, "c": FAILS}, [model("a"), model("b", family="a"), model("c")])
+    world.provider = provider  # type: ignore[assignment]  # as far as it is used
+    return await world.perform(ask(OPEN, **{"pinned": "a", "fallback": ("b", "c")} | more), profile("chat"))
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_block_in_place_of_an_answer_goes_to_a_model_of_another_family(*, stream: bool) -> None:
+    provider = Filters("a", "b")
+    verdict, run = await filtered(provider, stream=stream)
+    assert (verdict.candidate.text, provider.calls, run.degraded) == (TEXT, ["a", "c"], ["fallback"])
+    assert [(stage.status, stage.error) for stage in run.stages] == [("failed", "content_filter"), ("ok", None)]
+    assert run.stages[0].usage == Usage(9, 2)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_block_that_nobody_else_is_there_for_is_the_answer(*, stream: bool) -> None:
+    for fallback in (("b",), ()):
+        provider = Filters("a", "b")
+        verdict, run = await filtered(provider, fallback=fallback, stream=stream)
+        assert (verdict.candidate.completion.finish_reason, provider.calls) == ("content_filter", ["a"])
+        assert [(stage.status, stage.error) for stage in run.stages] == [("ok", None)]
+
+
+async def test_a_block_is_the_answer_where_all_others_block_too() -> None:
+    provider = Filters("a", "b", "c")
+    verdict, _ = await filtered(provider)
+    assert (verdict.candidate.completion.finish_reason, provider.calls) == ("content_filter", ["a", "c"])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_block_after_some_words_is_an_answer_that_was_cut_and_stands(*, stream: bool) -> None:
+    provider = Filters("a", said="The sea")
+    verdict, _ = await filtered(provider, stream=stream)
+    assert (verdict.candidate.text, provider.calls) == ("The sea", ["a"])

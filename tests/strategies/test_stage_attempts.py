@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from tests.scripted_models import CHEAP, model
 
 from prysm.core.chat import Completion, Message, ModelCall, Sampling, Usage
@@ -41,3 +42,39 @@ def test_a_failure_is_charged_for_a_prompt_a_try() -> None:
     assert stage.usage == Usage(200, 0, estimated=True)
     free = PENDING.failed(0, 30, "failed", "circuit_open", failed("connect", "circuit_open"))
     assert (free.usage, free.cost_nano) == (Usage(0, 0), 0)
+
+
+def broken(*told: Usage) -> Pending:
+    return replace(PENDING, call=replace(CALL, broken=list(told)))
+
+
+def test_what_the_provider_told_before_a_stream_broke_off_is_charged_as_told() -> None:
+    told = Usage(5000, 1, cached_tokens=4000)
+    stage = broken(told).failed(0, 30, "cancelled", "client_aborted", written=400)
+    assert stage.usage == replace(told, completion_tokens=100, estimated=True)
+    assert stage.cost_nano == CHEAP.cost(Usage(5000, 100, cached_tokens=4000))
+    exact = broken(Usage(70, 300)).failed(0, 30, "failed", "truncated", written=400)
+    assert exact.usage == Usage(70, 300, estimated=True)
+
+
+def test_each_try_is_charged_for_the_prompt_that_was_told_of_it_or_for_our_count() -> None:
+    pending = broken(Usage(5000, 1))
+    tries = failed("timeout", "truncated")
+    assert pending.failed(0, 30, "failed", "truncated", tries).usage == Usage(5100, 1, estimated=True)
+    answered = pending.succeeded(0, 30, replace(DONE, attempts=(*failed("timeout"), Attempt("ok", None, 9))))
+    assert answered.usage == Usage(5090, 1, estimated=True)
+    assert pending.failed(0, 30, "failed", "unavailable", failed("unavailable")).usage == Usage(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "usage"),
+    [
+        ("four letters a token", Usage(0, 0), Usage(100, 5, estimated=True)),
+        ("four letters a token", Usage(90, 0), Usage(90, 5, estimated=True)),
+        ("four letters a token", Usage(0, 5), Usage(100, 5, estimated=True)),
+        ("", Usage(90, 0), Usage(90, 0)),
+        ("", Usage(90, None), Usage(90, 0, estimated=True)),
+    ],
+)
+def test_a_count_of_nothing_beside_a_text_is_no_count(text: str, told: Usage, usage: Usage) -> None:
+    assert PENDING.succeeded(0, 7, replace(DONE, text=text, usage=told)).usage == usage

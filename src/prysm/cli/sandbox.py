@@ -85,9 +85,9 @@ async def _serve(port: int, *, every: bool) -> None:
 
 
 def snippet(server: FaultServer, *, every: bool = False) -> str:
-    """Tables for prysm.toml: a provider for each wire format, and one bad address.
+    """Tables for prysm.toml: a provider for each wire format with the model of one fault, and one bad address.
 
-    Behind each provider is the model of one fault, or of `every` one.
+    With `every`, all faults and all addresses.
     """
     lines = ["# `upstream` names the fault: any of `prysm sandbox --list`, in any of the three formats."]
     for form, fault in SHOWN.items():
@@ -96,10 +96,9 @@ def snippet(server: FaultServer, *, every: bool = False) -> str:
             lines += _model(f"{form}-{name}", f"faults-{form}", name)
     lines.append("# Faults before any request have an address each:")
     lines += [f"#   {server.door_url(name)}  {name}" for name in DOORS]
-    lines += [
-        *_provider(f"faults-{DOOR}", "openai", server.door_url(DOOR)),
-        *_model(DOOR, f"faults-{DOOR}", "fault-none"),
-    ]
+    for name in DOORS if every else (DOOR,):
+        lines += _provider(f"faults-{name}", "openai", server.door_url(name))
+        lines += _model(name, f"faults-{name}", "fault-none")
     return "\n".join(lines) + "\n"
 
 

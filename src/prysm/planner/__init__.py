@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from prysm.core.chat import Message, Sampling
 from prysm.core.plan import Plan
-from prysm.errors import InvalidRequest, NoProviderAvailable, NotFound
+from prysm.errors import InvalidRequest, NoProviderAvailable, NotFound, RateLimited, UnsupportedParameter
 from prysm.planner import budget, deadline, routing, table
 from prysm.planner.crew import Crew, Situation, muster
 from prysm.planner.embeddings import embedding_plan
-from prysm.planner.needs import bars
 from prysm.planner.options import refuse_unread, unread
-from prysm.planner.pool import insists, is_named, judged, narrow, refused
+from prysm.planner.pool import is_named, judged, narrow, refused
 from prysm.registry.value import rank, strongest
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Planner:
             excluded=pool.excluded,
             unsuited=pool.unsuited,
             aggregator=self._aggregator(request, profile) if request.aggregator else None,
-            judge=self._live(request.judge, "judge_model") if request.judge else None,
+            judge=self._judge(request, profile) if request.judge else None,
         )
 
     def _finish(self, situation: Situation, crew: Crew, why: str) -> Plan:
@@ -118,7 +118,7 @@ class Planner:
             return (self._get(request.pinned, param),)  # its breaker fails the call at once, and that is on record
         found = tuple(self._live(name, param) for name in named) or self.catalog.pool()
         if not found and self.catalog.retry_at is not None:
-            raise _held_back(self._why_none(), self.catalog.retry_at)
+            raise _held_back(self._why_none(), self.catalog.retry_at, limited=self.catalog.limited)
         return found
 
     def _why_none(self) -> str:
@@ -146,20 +146,42 @@ class Planner:
         """A model the caller named; raises `NotFound` when unknown, `NoProviderAvailable` when not live."""
         model = self._get(name, param, embeds=embeds)
         if not self.catalog.is_live(model):
-            spec, retry_at = self.catalog.provider(model.provider), self.catalog.standing(model).retry_at
-            if retry_at is not None:
+            spec, standing = self.catalog.provider(model.provider), self.catalog.standing(model)
+            if standing.retry_at is not None:
+                why = "kept failing and is left alone"
                 if self.catalog.key_refused(spec.id):
-                    raise _held_back(f"The model '{name}' is left alone: {_refused_key(spec)}", retry_at, param)
-                raise _held_back(f"The model '{name}' kept failing and is left alone", retry_at, param)
+                    why = f"is left alone: {_refused_key(spec)}"
+                elif standing.limited:
+                    why = "is left alone: its provider is limiting the rate"
+                raise _held_back(f"The model '{name}' {why}", standing.retry_at, param, limited=standing.limited)
             fix = f"set {spec.api_key_env}" if spec.api_key_env and not spec.usable else "see GET /v1/models"
             raise NoProviderAvailable(f"The model '{name}' is known but not live: {fix}.", param=param)
         return model
 
     def _aggregator(self, request: ChatRequest, profile: Profile) -> Model:
-        """The model that the caller named to write the answer, if it takes what the caller wishes of the sampling."""
-        model = self._live(request.aggregator or "", "aggregator")
-        if (why := insists(model, bars(request))) is not None:
-            raise refused([(model, why)], profile)
+        """The model that the caller named to write the answer, if it can take all that the answer is to be."""
+        return self._helper(request.aggregator or "", "aggregator", request, profile)
+
+    def _judge(self, request: ChatRequest, profile: Profile) -> Model:
+        """The model that the caller named to judge: it reads texts, and nothing of the answer's form concerns it."""
+        shown = replace(
+            request,
+            messages=(Message("user", "Which is better?"),),
+            sampling=Sampling(max_tokens=request.sampling.max_tokens),
+            toolbox=None,
+            response_format=None,
+        )
+        return self._helper(request.judge or "", "judge_model", shown, profile)
+
+    def _helper(self, name: str, param: str, request: ChatRequest, profile: Profile) -> Model:
+        model = self._live(name, param)
+        [(_, why)] = judged([model], request, profile, self.catalog.provider, named=True)
+        if why is not None:
+            raise UnsupportedParameter(
+                f"'{param}': {model.id} cannot take this request: {why.reason}. Name another model, or change it: "
+                f"{why.fix[0].lower()}{why.fix[1:]}.",
+                param=param,
+            )
         return model
 
     def _get(self, name: str, param: str, *, embeds: bool = False) -> Model:
@@ -212,10 +234,17 @@ def _refused_key(spec: ProviderSpec) -> str:
     return f"the provider '{spec.id}' refused its API key; check the key{env}"
 
 
-def _held_back(what: str, retry_at: float, param: str | None = None) -> NoProviderAvailable:
+def _held_back(
+    what: str, retry_at: float, param: str | None = None, *, limited: bool = False
+) -> NoProviderAvailable | RateLimited:
+    """What a caller is told of models that breakers hold back; 429 where they do so for the provider's own 429s."""
     wait = max(0.0, retry_at - time.monotonic())
     message = f"{what}. It is tried again in {ceil(wait)} s; ask then, or name another model."
-    return NoProviderAvailable(message, param=param, retry_after_s=wait)
+    if not limited:
+        return NoProviderAvailable(message, param=param, retry_after_s=wait)
+    error = RateLimited(message, param=param)
+    error.retry_after_s = wait
+    return error
 
 
 def _alternatives(situation: Situation, crew: Crew, unfit: Unfit) -> tuple[Alternative, ...]:

@@ -55,6 +55,7 @@ UNSAYABLE: tuple[tuple[re.Pattern[str], str, str], ...] = tuple(
             "Send the arguments as a JSON object",
         ),
         (r"^input$", "holds more than its provider takes, or other than texts", "Send texts, at most 100 at once"),
+        (r"^messages$", "say nothing, which its provider does not take", "Say what you want in a user's message"),
         (r"\.tool_call_id$", "answers a call that is not there", "Send the call too, or the tool's name as 'name'"),
     )
 )

@@ -35,7 +35,8 @@ UNKNOWN = 0.5
 def assessed(evidence: Evidence, parameters: Parameters) -> tuple[float, str]:
     """Return P(correct), 0–1, and how it was found.
 
-    Calls that gave no answer do not count: no outcome tells what their silence says of the others.
+    Calls that gave no answer do not count: no outcome tells what their silence says of the others. What a panel loses
+    by them is decided, not fitted (`strategies.proposals.as_heard`).
     """
     value, method = parameters.assess(evidence) or (UNKNOWN, f"prior-v0 {UNCALIBRATED}")
     return min(value, _uncalibrated_cap(evidence)) if method.endswith(UNCALIBRATED) else value, method

@@ -16,7 +16,7 @@ from prysm.strategies.called import called, in_words
 from prysm.strategies.judge import prefer
 from prysm.strategies.patience import patience_with, until
 from prysm.strategies.prompts import aggregate
-from prysm.strategies.proposals import alone, heard, propose, settled, shuffled, standing, vote
+from prysm.strategies.proposals import alone, as_heard, heard, propose, settled, shuffled, standing, vote
 from prysm.strategies.validity import Unfit
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ class Blender:
     async def run(self, run: Run) -> Verdict:
         """Propose, rank, fuse, check; raises when every proposer failed."""
         proposals = await propose(run, phases_after=3)
+        return as_heard(await self._decide(run, proposals), len(proposals), len(run.plan.models))
+
+    async def _decide(self, run: Run, proposals: list[Candidate]) -> Verdict:
         if len(proposals) == 1:
             return alone(run, proposals[0])
         ballot = vote(run, proposals)

@@ -16,7 +16,7 @@ from prysm.scoring import answers, same, score_votes
 from prysm.strategies.called import called, calls_tools
 from prysm.strategies.judge import prefer
 from prysm.strategies.prompts import fence, hinted
-from prysm.strategies.proposals import alone, heard, propose, shuffled, vote
+from prysm.strategies.proposals import alone, as_heard, heard, propose, shuffled, vote
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +47,9 @@ class Debate:
     async def run(self, run: Run) -> Verdict:
         """Answer, revise until settled or out of rounds, vote; raises when nobody answered the first round."""
         first = await propose(run, phases_after=run.plan.rounds - 1)
+        return as_heard(await self._settle(run, first), len(first), len(run.plan.models))
+
+    async def _settle(self, run: Run, first: list[Candidate]) -> Verdict:
         if len(first) == 1:
             return alone(run, first[0])
         opening = score_votes(first, run.plan.profile, run.question)

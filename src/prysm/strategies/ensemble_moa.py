@@ -13,7 +13,7 @@ from prysm.scoring import score_fused, score_votes, usable
 from prysm.strategies.called import called, calls_tools, in_words
 from prysm.strategies.patience import patience_with, until
 from prysm.strategies.prompts import aggregate, hinted
-from prysm.strategies.proposals import alone, propose, settled, shuffled, vote
+from prysm.strategies.proposals import alone, as_heard, propose, settled, shuffled, vote
 from prysm.strategies.validity import Unfit
 
 if TYPE_CHECKING:
@@ -31,8 +31,13 @@ class EnsembleMoa:
     async def run(self, run: Run) -> Verdict:
         """Propose, compare, merge; raises when every proposer failed."""
         proposals = await propose(run, phases_after=run.plan.layers)
+        least = len(proposals)
         for phases_after in range(run.plan.layers - 1, 0, -1):
             proposals = await self._next_layer(run, proposals, phases_after)
+            least = min(least, len(proposals))
+        return as_heard(await self._decide(run, proposals), least, len(run.plan.models))
+
+    async def _decide(self, run: Run, proposals: list[Candidate]) -> Verdict:
         if len(proposals) == 1:
             return alone(run, proposals[0])
         ballot = vote(run, proposals)

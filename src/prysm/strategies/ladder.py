@@ -143,7 +143,7 @@ def asked_at_once(run: Run, strong: Model) -> str:
 def _warm(run: Run, sample: int) -> Sampling:
     """Sampling under which a model does not repeat itself."""
     sampling = run.sampled(sample)
-    if sampling.temperature:
+    if sampling.temperature != 0:
         return sampling
     run.degrade("temperature_raised")
     return replace(sampling, temperature=SAMPLING_TEMPERATURE)

@@ -63,6 +63,20 @@ async def propose(
     return proposals
 
 
+def as_heard(verdict: Verdict, answered: int, planned: int) -> Verdict:
+    """The verdict of a panel of which only so many answered: the odds of its confidence lose the share of the missing.
+
+    What the missing would have said is not known: no outcome tells what a silence is worth, so that calibration leaves
+    it out. But the panel was planned as wide as it is to be as sure as it is, and one that lost a member has heard less
+    of what could speak against it. That is a decision, not a fit: a whole panel loses nothing, and nobody gains.
+    """
+    confidence = verdict.score.confidence
+    if confidence is None or answered >= planned:
+        return verdict
+    left = confidence * answered / planned
+    return replace(verdict, score=replace(verdict.score, confidence=left / (left + 1 - confidence)))
+
+
 async def heard(run: Run, calls: Sequence[Coroutine[object, object, T]], phases_after: int = 0) -> list[T]:
     """What a quorum says in its share of the deadline; a share that was too short for all is said."""
     share, began = run.clock.share(phases_after), time.perf_counter()

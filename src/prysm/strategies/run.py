@@ -18,7 +18,7 @@ from prysm.registry.cost import output_cap, tokens_at_most, worst_cost
 from prysm.strategies.asked import Asked, is_shaped
 from prysm.strategies.clock import Clock
 from prysm.strategies.stages import Pending
-from prysm.strategies.validity import Unfit, read, repair, told
+from prysm.strategies.validity import BETTER_ASKED, WANTED, Unfit, read, repair, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,13 +87,21 @@ class Run:
         """The caller's sampling, made random enough for answers to differ, reproducibly when a seed was given."""
         own = self.request.sampling
         temperature = own.temperature
-        if temperature is None or (
-            temperature == 0 and len({model.id for model in self.plan.models}) < self._width
-        ):
+        if temperature is None and not self._settled:
+            temperature = SAMPLING_TEMPERATURE
+        elif temperature == 0 and len({model.id for model in self.plan.models}) < self._width:
             temperature = SAMPLING_TEMPERATURE  # at 0 one model would only repeat itself
-            if own.temperature is not None:
-                self.degrade("temperature_raised")
-        return replace(own, temperature=temperature, seed=None if own.seed is None else own.seed + sample)
+            self.degrade("temperature_raised")
+        return replace(own, temperature=temperature, seed=own.seed_of(sample))
+
+    @property
+    def _settled(self) -> bool:
+        """Whether the caller's wishes leave no room for a temperature of ours.
+
+        Beside thoughts Anthropic takes none but 1, and its newer models take a temperature or top_p, not both.
+        """
+        own = self.request.sampling
+        return own.thinks or (own.top_p is not None and own.temperature is None)
 
     @property
     def _width(self) -> int:
@@ -101,14 +109,15 @@ class Run:
         return max(self.plan.samples, len(self.plan.models))
 
     def cooled(self, temperature: float) -> Sampling:
-        """The caller's sampling at no more than `temperature`."""
+        """The caller's sampling, at no more than `temperature` where it leaves room for that."""
         own = self.request.sampling
+        if self._settled:
+            return own
         return replace(own, temperature=min(own.temperature if own.temperature is not None else 1.0, temperature))
 
     def sober(self) -> Sampling:
         """For a call whose text the caller never sees: greedy, and free of what was meant to shape the answer."""
-        own = self.request.sampling
-        return Sampling(temperature=0.0, max_tokens=own.max_tokens, seed=own.seed)
+        return Sampling(temperature=0.0, max_tokens=self.request.sampling.max_tokens)
 
     async def ask(  # noqa: PLR0913 - what there is to say about one call, by name
         self,
@@ -201,11 +210,10 @@ class Run:
         attempts = tuple(FailedAttempt(stage.model.id, stage.error or "failed") for stage in failed if stage.model)
         spent = any(stage.cost_nano != 0 for stage in failed)
         listed = ", ".join(f"{attempt.model} ({attempt.error})" for attempt in attempts)
-        failure = AllModelsFailed(
-            f"Every model that was tried failed: {listed}. Check the providers' keys and status, or name others.",
-            attempts,
-            spent=spent,
-        )
+        unfit = all(attempt.error == Unfit.code for attempt in attempts)
+        why = f"No model's answer fits {WANTED}" if unfit else "Every model that was tried failed"
+        fix = BETTER_ASKED if unfit else "Check the providers' keys and status, or name others."
+        failure = AllModelsFailed(f"{why}: {listed}. {fix}", attempts, spent=spent)
         failure.retry_after_s = min(self._waits, default=None)
         return failure
 

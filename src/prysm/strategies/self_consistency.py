@@ -13,7 +13,7 @@ from prysm.scoring import Compared, score_votes
 from prysm.strategies.called import called
 from prysm.strategies.fan_out import fan_out, quorum_of
 from prysm.strategies.prompts import hinted
-from prysm.strategies.proposals import vote
+from prysm.strategies.proposals import as_heard, vote
 
 if TYPE_CHECKING:
     from prysm.core.run import Candidate
@@ -40,7 +40,7 @@ class SelfConsistency:
                 break
         if not drawn:
             raise run.all_failed()
-        return self._vote(run, drawn, asked, compared)
+        return as_heard(self._vote(run, drawn, asked, compared), len(drawn), asked)
 
     async def _wave(self, run: Run, first: int, n: int) -> list[Candidate]:
         model, messages = run.plan.models[0], hinted(run)

@@ -1,12 +1,15 @@
 """single: one model answers; the next target stands in when it fails (routing, FrugalGPT arXiv 2305.05176 §3).
 
-An answer below the policy's floors counts as a failure while there is another target to try.
+An answer below the policy's floors counts as a failure while there is another target to try, and so does a block that
+came in place of an answer; when nobody else answers, it is what the caller gets.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
 from prysm.core.run import Score, Verdict
 from prysm.errors import BudgetExceeded, ProviderError
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from prysm.core.run import Candidate
     from prysm.strategies.run import Run
 
+FILTERED: Final = "content_filter"
+
 
 class Single:
     """One call, plus one for each target that failed before it."""
@@ -30,6 +35,7 @@ class Single:
         """Try the plan's model, then its fallbacks; raises when all fail or the answer broke off half-shown."""
         targets = (run.plan.models[0], *run.plan.fallbacks)
         best: Verdict | None = None
+        blocked: list[Verdict] = []
         left = list(targets)
         while left:
             model = left.pop(0)
@@ -37,17 +43,21 @@ class Single:
             if not made:
                 left = stand_ins(left, model, run.stages[-1].error if run.stages else None)
                 continue
+            verdict = Verdict(made[0], _score(run, made[0]), made[1:])
+            if not run.streamed and _blocked(made) and (others := stand_ins(left, model, FILTERED)):
+                left, blocked = others, [*blocked, verdict]
+                continue
+            _fail(run, blocked)
             if model is not targets[0]:
                 run.degrade("fallback")
-            verdict = Verdict(made[0], _score(run, made[0]), made[1:])
             best = verdict if best is None else max(best, verdict, key=_confidence)
             below = _confidence(verdict) < (run.plan.policy.min_confidence or 0)
             if below:
                 run.degrade("below_floor")
             if run.streamed or not below:
                 return best
-        if best is not None:
-            return best
+        if best or blocked:
+            return best or blocked[0]
         raise run.all_failed()
 
     async def _try(self, run: Run, model: Model, *, alone: bool, after: Sequence[Model]) -> tuple[Candidate, ...]:
@@ -76,6 +86,18 @@ class Single:
             if run.streamed or alone:
                 raise
         return ()
+
+
+def _blocked(made: Sequence[Candidate]) -> bool:
+    """Whether a filter of the provider's let nothing through."""
+    ends = [candidate.completion for candidate in made]
+    return all(end.finish_reason == FILTERED and not end.text and not end.tool_calls for end in ends)
+
+
+def _fail(run: Run, blocked: Sequence[Verdict]) -> None:
+    """Another model answered: that is what the blocks before it are to be known as."""
+    for candidate in chain.from_iterable(verdict.choices for verdict in blocked):
+        run.stages[candidate.stage] = replace(run.stages[candidate.stage], status="failed", error=FILTERED)
 
 
 def _score(run: Run, candidate: Candidate) -> Score:

@@ -31,7 +31,7 @@ class Pending:
         tries = completion.attempts
         lost = self._billed(tries) if tries else 0
         if lost:
-            prompt = lost * self.call.estimated_prompt_tokens + (usage.prompt_tokens or 0)
+            prompt = self._prompts(lost) + (usage.prompt_tokens or 0)
             usage = replace(usage, prompt_tokens=prompt, estimated=True)
         cost = self.call.model.price.cost(usage)
         return self._ended(i, ended_ms, "ok", usage=usage, cost=cost, completion=completion, attempts=tries)
@@ -48,15 +48,27 @@ class Pending:
     ) -> Stage:
         """The stage of a call that failed or was cancelled, charged for a prompt a try unless none was billed.
 
-        And for what it had written by then: `written` characters.
+        And for what it had written by then: `written` characters. What the provider told of both is not counted again.
         """
         attempts = attempts or (Attempt(status, code, ended_ms - self.started_ms),)
         lost = max(self._billed(attempts), 1 if written else 0)
         if not lost:
             return self._ended(i, ended_ms, status, code=code, usage=Usage(0, 0), cost=0, attempts=attempts)
-        usage = Usage(lost * self.call.estimated_prompt_tokens, _tokens(written), estimated=True)
+        told = self.call.broken[-lost:]
+        answer = max(_tokens(written), sum(usage.completion_tokens or 0 for usage in told))
+        usage = replace(
+            told[-1] if told else Usage(),
+            prompt_tokens=self._prompts(lost),
+            completion_tokens=answer,
+            estimated=True,
+        )
         cost = self.call.model.price.cost(usage)
         return self._ended(i, ended_ms, status, code=code, usage=usage, cost=cost, attempts=attempts)
+
+    def _prompts(self, lost: int) -> int:
+        """Tokens of the prompts of so many tries that brought nothing: as told, else by our own count."""
+        told = [usage.prompt_tokens for usage in self.call.broken[-lost:] if usage.prompt_tokens]
+        return sum(told) + (lost - len(told)) * self.call.estimated_prompt_tokens
 
     @staticmethod
     def _billed(attempts: tuple[Attempt, ...]) -> int:
@@ -93,17 +105,15 @@ class Pending:
 
 
 def counted(call: ModelCall, completion: Completion) -> Usage:
-    """The provider's own count, or ours, marked as estimated, where it gave none."""
+    """The provider's own count, or ours, marked as estimated, where it gave none; a zero for a text is none."""
     usage = completion.usage
-    if usage.prompt_tokens is not None and usage.completion_tokens is not None:
+    if usage.prompt_tokens and usage.completion_tokens:
         return usage
-    prompt, answer = usage.prompt_tokens, usage.completion_tokens
-    return replace(
-        usage,
-        prompt_tokens=call.estimated_prompt_tokens if prompt is None else prompt,
-        completion_tokens=_tokens(sum(map(size, pieces_of(completion)))) if answer is None else answer,
-        estimated=True,
-    )
+    prompt = usage.prompt_tokens or call.estimated_prompt_tokens
+    answer = usage.completion_tokens or _tokens(sum(map(size, pieces_of(completion))))
+    if (prompt, answer) == (usage.prompt_tokens, usage.completion_tokens):
+        return usage
+    return replace(usage, prompt_tokens=prompt, completion_tokens=answer, estimated=True)
 
 
 def _tokens(characters: int) -> int:

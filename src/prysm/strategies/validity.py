@@ -27,6 +27,8 @@ _REPAIR = """\
 You answered this already. Your answer, repeated between the markers {nonce}, cannot be used. {why}
 {said}
 Answer again without this mistake, and do not mention it."""
+WANTED = "the tools or the response_format of the request"
+BETTER_ASKED = "Ask again, simplify the schema, or name a model that is better at it."
 _ONLY_JSON = "Reply with one JSON value as the format describes it: no other text, no code fence."
 
 
@@ -38,8 +40,7 @@ class Unfit(ProviderError):
     def __init__(self, model: Model, stage: int, said: str, why: str) -> None:
         super().__init__(
             "invalid_output",
-            f"The answer of {model.id} does not fit the tools or the response_format of the request. Ask again, "
-            "simplify the schema, or name a model that is better at it.",
+            f"The answer of {model.id} does not fit {WANTED}. {BETTER_ASKED}",
         )
         self.stage = stage
         self.said = said

@@ -37,5 +37,5 @@ async def versions(run: Run, model: Model, within: float | None = None) -> tuple
 async def _version(run: Run, model: Model, i: int, within: float | None) -> Candidate:
     """The `i`-th; a seed that made all of them the same would defeat the purpose."""
     own = run.request.sampling
-    sampling = own if own.seed is None else replace(own, seed=own.seed + i)
+    sampling = replace(own, seed=own.seed_of(i))
     return await run.ask("answer", model, sampling=sampling, sample=i, final=True, choice=i, within=within)
