@@ -6,7 +6,10 @@ import base64
 import hashlib
 import hmac
 
-from prysm.proof.hashing import commitment, proof_hash, stage_digest, text_digest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prysm.proof.hashing import commitment, hmac_sha256, proof_hash, stage_digest, text_digest
 
 SALT = bytes(range(32))
 
@@ -34,3 +37,8 @@ def test_another_label_encoding_salt_or_text_is_another_commitment() -> None:
         commitment(SALT, "answer", "utf8", b"no"),
     }
     assert len(made) == 5
+
+
+@given(st.binary(max_size=64), st.binary(max_size=300))
+def test_our_hmac_is_the_library_s(key: bytes, data: bytes) -> None:
+    assert hmac_sha256(key, data) == hmac.digest(key, data, "sha256")

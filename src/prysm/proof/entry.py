@@ -10,12 +10,12 @@ def entry(payload: bytes) -> dict[str, Any] | None:
     """The record's main facts; None when the payload cannot be read."""
     try:
         return _short(json.loads(payload))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 
 def _short(record: dict[str, Any]) -> dict[str, Any]:
-    answer, policy, nano = record["answer"] or {}, record["policy"] or {}, record["cost"]["nano_usd"]
+    answer, policy, nano = _part(record["answer"]), _part(record["policy"]), record["cost"]["nano_usd"]
     return {
         "model": answer.get("model"),
         "provider": answer.get("provider"),
@@ -33,6 +33,12 @@ def _short(record: dict[str, Any]) -> dict[str, Any]:
         "simulated": record["simulated"],
         "degraded": record["degraded"],
     }
+
+
+def _part(value: dict[str, Any] | None) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise TypeError
+    return value or {}
 
 
 def _number(decimal: str | None) -> float | None:

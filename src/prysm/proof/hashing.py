@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 from typing import Literal, TypeAlias
 
 Encoding: TypeAlias = Literal["utf8", "jcs"]
@@ -15,6 +14,10 @@ NONCE_BYTES = 16
 
 _STAGE = b"prysm/2/stage\n"
 _COMMIT = b"prysm/2/commit\n"
+
+_BLOCK_BYTES = 64
+_INNER = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 
 def proof_hash(payload: bytes) -> bytes:
@@ -37,5 +40,12 @@ def commitment(salt: bytes, label: str, enc: Encoding, data: bytes) -> str:
 
     Without the salt a short answer such as "yes" could be found by trying words against a bare hash.
     """
-    mac = hmac.digest(salt, _COMMIT + label.encode() + b"\n" + enc.encode() + b"\n" + data, "sha256")
+    mac = hmac_sha256(salt, b"%b%b\n%b\n%b" % (_COMMIT, label.encode(), enc.encode(), data))
     return base64.b64encode(mac).decode()
+
+
+def hmac_sha256(key: bytes, data: bytes) -> bytes:
+    """HMAC (RFC 2104) under a key of at most 64 bytes: as the library's, which sets up OpenSSL anew at every call."""
+    block = key.ljust(_BLOCK_BYTES, b"\0")
+    inner = hashlib.sha256(block.translate(_INNER) + data).digest()
+    return hashlib.sha256(block.translate(_OUTER) + inner).digest()

@@ -1,122 +1,132 @@
-"""Recompute a receipt from its bytes. Needs no gateway and no database, so it ships with the client."""
+"""Recompute a receipt from its document. Needs no gateway and no database, so it ships with the client.
+
+L1 signature, hash, record, run and summary · L2 stages · L3 inclusion in a signed checkpoint · L4 consistent with the
+checkpoint that was remembered · L5 cosigned by witnesses · L6 the text that was committed to.
+"""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
-from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from prysm.proof.canonical import parse
-from prysm.proof.hashing import Encoding, commitment, proof_hash, stage_digest
+from prysm.proof.defect import Defect
+from prysm.proof.document import NoReceipt, load, read_proof, require_receipt, stage_bodies
+from prysm.proof.inclusion import check_inclusion, check_signature, check_witnesses, key_ring, open_checkpoint
+from prysm.proof.opening import check_openings, verify_opening
+from prysm.proof.record import (
+    VERSION,
+    check_entry,
+    check_hash,
+    check_record,
+    check_run,
+    check_stages,
+)
+from prysm.proof.report import INCLUSION, MEMORY, SIGNATURE, STAGES, WITNESSES, Check, Report, Unchecked, checked
+from prysm.proof.trust import check_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-VERSION = "prysmproof/2"
+    from prysm.proof.document import Proof
+    from prysm.proof.inclusion import Seen
+    from prysm.proof.keys import KeyRing, PublicKey
+    from prysm.proof.trust import Trust
 
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at. `ok=None`: it could not be checked, and `detail` says why."""
-
-    name: str
-    ok: bool | None
-    detail: str
+__all__ = ["VERSION", "Check", "Report", "verify_bytes", "verify_document", "verify_opening"]
 
 
-_NOT_YET = (
-    Check("signature", ok=None, detail="this version does not sign receipts"),
-    Check("inclusion", ok=None, detail="this version keeps no public log"),
-)
+def verify_bytes(data: bytes, **given: Any) -> Report:
+    """`verify_document` of a file's bytes, in which no JSON key may stand twice.
 
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """All checks of one receipt."""
-
-    checks: tuple[Check, ...]
-
-    @property
-    def ok(self) -> bool:
-        """Whether something was checked and nothing that was checked failed."""
-        return any(check.ok for check in self.checks) and all(check.ok is not False for check in self.checks)
-
-
-def verify_payload(payload: bytes, claimed_hash: str, stages: Sequence[bytes] | None) -> Report:
-    """Check a record against its hash, its own canonical form and the stages it commits to.
-
-    `claimed_hash` is `sha256:<64 hex>`; `stages` are the stage bodies in order, or None when they are not at hand.
-    Malformed input is a failed check, never an exception.
+    Raises `NoReceipt` when it is no receipt at all; whatever is wrong with one that it is, is a failed check.
     """
-    hashed = _check_hash(payload, claimed_hash)
     try:
-        record = _record(payload)
-    except ValueError as error:
-        return Report((hashed, Check("record", ok=False, detail=str(error))))
-    shaped = Check("record", ok=True, detail=f"canonical JSON of version {VERSION}")
-    return Report((hashed, shaped, _check_stages(record, stages), *_NOT_YET))
+        document = require_receipt(load(data))
+    except NoReceipt:
+        raise
+    except Defect as defect:
+        return _refused(defect)
+    return verify_document(document, **given)
 
 
-def verify_opening(payload: bytes, label: str, opening: Mapping[str, str], data: bytes) -> Check:
-    """Check that `data` is the text the record committed to under `label` ("prompt" or "answer")."""
-    name = f"opening:{label}"
+def verify_document(
+    document: object,
+    request_id: str | None = None,
+    *,
+    keys: Sequence[PublicKey] | None = None,
+    trust: Trust | None = None,
+    consistency: object = None,
+    witnesses: Mapping[str, bytes] | None = None,
+    openings: Mapping[str, Any] | None = None,
+    texts: Mapping[str, bytes] | None = None,
+) -> Report:
+    """Check a receipt, given as the parsed JSON of `GET /v1/proof/{id}`, on every level that can be checked.
+
+    With a list under `stages` (answers of `/v1/proof/{id}/stages/{i}`) the stages are checked, with a keys document
+    under `keys`, or better with pinned `keys`, the signatures. `request_id`: the run it must be of; default: the one
+    the document names. `trust` is what earlier verifications remembered, and `consistency` an answer of
+    `/v1/log/proof/consistency` for when sizes differ, or `Refused`. `witnesses`: name → 32-byte key. `openings` and
+    `texts`: see `check_openings`. Never raises: a defect is a failed check.
+    """
     try:
-        entry = _record(payload)["commit"][label]
-        salt = base64.b64decode(opening["salt"], validate=True)
-        enc: Encoding = entry["enc"]
-        if opening["enc"] != enc:
-            return Check(name, ok=False, detail=f"the record committed to {enc}, the opening says {opening['enc']}")
-        same = hmac.compare_digest(commitment(salt, label, enc, data), entry["c"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return Check(name, ok=False, detail=f"the opening cannot be read: {type(error).__name__}")
-    detail = "this is the text that was committed to" if same else "another text was committed to"
-    return Check(name, ok=same, detail=detail)
+        fields = require_receipt(document)
+        proof = read_proof(fields)
+    except (ValueError, AttributeError, TypeError, LookupError, RecursionError) as error:
+        return _refused(error if isinstance(error, Defect) else Defect("the proof is not an object of objects"))
+    ring = cache(partial(key_ring, fields, keys))
+    signed = checked("signature", SIGNATURE, lambda: check_signature(proof, ring))
+    content, readable = _content(proof, fields, request_id)
+    if not readable:
+        return Report((signed, *content))
+    logged, seen = _logged(proof, ring, trust, consistency, witnesses)
+    known = seen is not None and trust is not None and trust.latest(seen.origin) is not None
+    uncompared = known and any(check.level == MEMORY and check.ok is None for check in logged)
+    return Report((signed, *content, *logged, *check_openings(proof.payload, openings, texts)), seen, uncompared)
 
 
-def _check_hash(payload: bytes, claimed: str) -> Check:
-    actual = "sha256:" + proof_hash(payload).hex()
-    same = hmac.compare_digest(actual.encode(), claimed.encode(errors="replace"))
-    return Check(
-        "proof_hash", ok=same, detail=actual if same else f"the payload hashes to {actual}, not to {claimed}"
-    )
+def _refused(defect: Defect) -> Report:
+    return Report((Check("document", ok=False, detail=str(defect), level=SIGNATURE),))
 
 
-def _record(payload: bytes) -> dict[str, Any]:
-    record = parse(payload)
-    version = record.get("v") if isinstance(record, dict) else None
-    if version != VERSION:
-        raise ValueError(f"unknown record version {str(version)[:40]!r}; this verifier knows {VERSION}")
-    return dict(record)
+def _content(proof: Proof, document: Mapping[str, Any], request_id: str | None) -> tuple[tuple[Check, ...], bool]:
+    """What the payload alone decides, and whether it is a record that can be judged further."""
+    hashed, (shaped, record) = check_hash(proof.payload, proof.claimed_hash), check_record(proof.payload)
+    if record is None:
+        return (hashed, shaped), False
+    run = check_run(record, request_id if request_id is not None else document.get("request_id"))
+    return (hashed, shaped, run, check_entry(proof.payload, document), _staged(record, document)), True
 
 
-def _check_stages(record: Mapping[str, Any], stages: Sequence[bytes] | None) -> Check:
-    if stages is None:
-        return Check("stages", ok=None, detail="the stages were not given")
+def _staged(record: Mapping[str, Any], document: Mapping[str, Any]) -> Check:
     try:
-        defect = _stage_defect(record, stages)
-    except (ValueError, KeyError, TypeError, AttributeError, binascii.Error):
-        defect = "a stage cannot be read"
-    if defect:
-        return Check("stages", ok=False, detail=defect)
-    return Check("stages", ok=True, detail=f"{len(stages)} of {len(stages)} match their digests")
+        return check_stages(record, stage_bodies(document))
+    except Defect as defect:
+        return Check("stages", ok=False, detail=str(defect), level=STAGES)
 
 
-def _stage_defect(record: Mapping[str, Any], stages: Sequence[bytes]) -> str | None:
-    listed = record["stages"]
-    if len(listed) != len(stages):
-        return f"the record lists {len(listed)} stages, {len(stages)} were given"
-    seen: list[str] = []
-    for i, (entry, body) in enumerate(zip(listed, stages, strict=True)):
-        stage, digest = parse(body), stage_digest(body)
-        if digest != entry["digest"]:
-            return f"stage {i} hashes to {digest}, the record says {entry['digest']}"
-        if (stage["i"], stage["kind"]) != (i, entry["kind"]) or entry["i"] != i:
-            return f"stage {i} is out of place"
-        if not set(stage["parents"]) <= set(seen):
-            return f"stage {i} names a parent that does not come before it"
-        seen.append(digest)
-    if record["head"] != (seen[-1] if seen else None):
-        return "the head is not the digest of the last stage"
-    return None
+def _logged(
+    proof: Proof,
+    ring: Callable[[], KeyRing],
+    trust: Trust | None,
+    consistency: object,
+    witnesses: Mapping[str, bytes] | None,
+) -> tuple[tuple[Check, ...], Seen | None]:
+    """Levels 3 to 5; the last two look at a checkpoint in which the receipt is, or at nothing."""
+    seen: Seen | None = None
+
+    def included() -> str:
+        nonlocal seen
+        opened = open_checkpoint(proof, ring)
+        detail = check_inclusion(proof, ring, opened)
+        seen = opened
+        return detail
+
+    def with_checkpoint() -> Seen:
+        if seen is None:
+            raise Unchecked("there is no checkpoint to look at: see inclusion")
+        return seen
+
+    found = checked("inclusion", INCLUSION, included)
+    remembered = checked("consistency", MEMORY, lambda: check_memory(with_checkpoint(), trust, consistency))
+    witnessed = checked("witnesses", WITNESSES, lambda: check_witnesses(with_checkpoint(), witnesses))
+    return (found, remembered, witnessed), seen
