@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import tempfile
 import time
@@ -13,12 +12,11 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.store.receipts import SealPath, make
 
 from prysm.errors import ConfigError, ProofUnavailable
-from prysm.proof.sealed import Sealed
 from prysm.store import committer as module
 from prysm.store.committer import GroupCommitter
-from prysm.store.database import Database
 from prysm.store.embedded import EmbeddedPostgres
 from prysm.store.migrate import migrate
 
@@ -33,15 +31,9 @@ KILL_OTHERS = """
 """
 
 
-def make(
-    payload: bytes = b"{}", stages: tuple[bytes, ...] = (b"a", b"b"), request_id: UUID | None = None
-) -> Sealed:
-    return Sealed(request_id or uuid4(), payload, hashlib.sha256(payload).digest(), stages)
-
-
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    opened = await Database.open(database_url)
+async def database(database_url: str) -> AsyncIterator[SealPath]:
+    opened = await SealPath.open(database_url)
     yield opened
     await opened.close()
 
@@ -52,13 +44,13 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RECOVERY_S", 30.0)
 
 
-async def test_what_was_put_is_what_is_read(database: Database) -> None:
+async def test_what_was_put_is_what_is_read(database: SealPath) -> None:
     sealed = make(b'{"a":1}', tuple(bytes([i]) for i in range(12)))
     await database.committer.put(sealed)
     assert await database.receipts.get(sealed.request_id) == sealed
 
 
-async def test_an_unknown_id_is_none(database: Database) -> None:
+async def test_an_unknown_id_is_none(database: SealPath) -> None:
     assert await database.receipts.get(uuid4()) is None
 
 
@@ -66,7 +58,7 @@ async def test_an_unknown_id_is_none(database: Database) -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_bytes_survive_the_round_trip(postgres_url: str, rows: list[tuple[bytes, list[bytes]]]) -> None:
     async def round_trip() -> None:
-        database = await Database.open(postgres_url)
+        database = await SealPath.open(postgres_url)
         receipts = [make(payload, tuple(stages)) for payload, stages in rows]
         await asyncio.gather(*map(database.committer.put, receipts))
         assert [await database.receipts.get(receipt.request_id) for receipt in receipts] == receipts
@@ -75,7 +67,7 @@ def test_any_bytes_survive_the_round_trip(postgres_url: str, rows: list[tuple[by
     asyncio.run(round_trip())
 
 
-async def test_a_thousand_waiters_share_a_few_flushes(sql: Sql, database: Database) -> None:
+async def test_a_thousand_waiters_share_a_few_flushes(sql: Sql, database: SealPath) -> None:
     receipts = [make() for _ in range(1000)]
     before = await sql("SELECT pg_current_xact_id()::text::bigint")
     await asyncio.gather(*map(database.committer.put, receipts))
@@ -86,16 +78,16 @@ async def test_a_thousand_waiters_share_a_few_flushes(sql: Sql, database: Databa
     assert after - before < 20
 
 
-async def test_only_the_bad_row_of_a_batch_fails(sql: Sql, database: Database) -> None:
+async def test_only_the_bad_row_of_a_batch_fails(sql: Sql, database: SealPath) -> None:
     await sql("ALTER TABLE receipt ADD CHECK (length(payload) < 100)")
     rows = [make(b"x" * (500 if i == 7 else 5)) for i in range(50)]
     results = await asyncio.gather(*map(database.committer.put, rows), return_exceptions=True)
-    assert [i for i, result in enumerate(results) if result is not None] == [7]
+    assert [i for i, result in enumerate(results) if result != "sealed"] == [7]
     assert isinstance(results[7], ProofUnavailable)
     assert await sql("SELECT count(*) FROM receipt") == 49
 
 
-async def test_a_bad_stage_takes_its_receipt_with_it(sql: Sql, database: Database) -> None:
+async def test_a_bad_stage_takes_its_receipt_with_it(sql: Sql, database: SealPath) -> None:
     await sql("ALTER TABLE stage ADD CHECK (length(body) < 100)")
     sealed = make(stages=(b"fine", b"x" * 500))
     with pytest.raises(ProofUnavailable, match="CheckViolation"):
@@ -103,36 +95,36 @@ async def test_a_bad_stage_takes_its_receipt_with_it(sql: Sql, database: Databas
     assert await database.receipts.get(sealed.request_id) is None
 
 
-async def test_storing_the_same_receipt_twice_is_fine(database: Database) -> None:
+async def test_storing_the_same_receipt_twice_is_fine(database: SealPath) -> None:
     sealed = make()
     await asyncio.gather(database.committer.put(sealed), database.committer.put(sealed))
     await database.committer.put(sealed)
     assert await database.receipts.get(sealed.request_id) == sealed
 
 
-async def test_another_receipt_under_a_used_id_is_refused_and_changes_nothing(database: Database) -> None:
+async def test_another_receipt_under_a_used_id_is_refused_and_changes_nothing(database: SealPath) -> None:
     first = make(b"first", (b"1",))
     second = make(b"second", (b"x", b"y", b"z"), first.request_id)
     results = await asyncio.gather(*map(database.committer.put, (first, second)), return_exceptions=True)
-    assert results[0] is None
+    assert results[0] == "sealed"
     assert isinstance(results[1], ProofUnavailable)
     assert await database.receipts.get(first.request_id) == first
 
 
-async def test_a_cancelled_waiter_neither_stops_nor_spoils_the_batch(database: Database) -> None:
+async def test_a_cancelled_waiter_neither_stops_nor_spoils_the_batch(database: SealPath) -> None:
     receipts = [make() for _ in range(20)]
     tasks = [asyncio.create_task(database.committer.put(receipt)) for receipt in receipts]
     await asyncio.sleep(0)
     for task in tasks[::2]:
         task.cancel()
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    assert results[1::2] == [None] * 10
+    assert results[1::2] == ["sealed"] * 10
     await database.committer.put(make())
     assert [await database.receipts.get(receipt.request_id) for receipt in receipts] == receipts
 
 
 @pytest.mark.usefixtures("patience")
-async def test_a_cut_connection_is_not_noticed_by_the_waiters(sql: Sql, database: Database) -> None:
+async def test_a_cut_connection_is_not_noticed_by_the_waiters(sql: Sql, database: SealPath) -> None:
     await sql(KILL_OTHERS)
     receipts = [make() for _ in range(50)]
     await asyncio.gather(*map(database.committer.put, receipts))
@@ -140,7 +132,7 @@ async def test_a_cut_connection_is_not_noticed_by_the_waiters(sql: Sql, database
 
 
 @pytest.mark.usefixtures("patience")
-async def test_connections_cut_again_and_again_lose_and_double_nothing(sql: Sql, database: Database) -> None:
+async def test_connections_cut_again_and_again_lose_and_double_nothing(sql: Sql, database: SealPath) -> None:
     async def write() -> None:
         for _ in range(40):
             await database.committer.put(make())
@@ -152,10 +144,11 @@ async def test_connections_cut_again_and_again_lose_and_double_nothing(sql: Sql,
     await writers
     assert await sql("SELECT count(*) FROM receipt") == 320
     assert await sql("SELECT count(*) FROM stage") == 640
+    assert await sql("SELECT count(*) FROM log_queue") == 320
 
 
 async def test_a_statement_that_hangs_is_given_up_in_bounded_time(
-    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+    database: SealPath, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "FLUSH_TIMEOUT_S", 0.2)
     monkeypatch.setattr(module, "RECOVERY_S", 0.3)
@@ -168,7 +161,7 @@ async def test_a_statement_that_hangs_is_given_up_in_bounded_time(
     await database.committer.put(make())
 
 
-async def test_a_standby_is_left_for_the_primary(database: Database) -> None:
+async def test_a_standby_is_left_for_the_primary(database: SealPath) -> None:
     await database.committer._connection.execute("SET default_transaction_read_only = on")
     await database.committer.put(make())
 
@@ -192,17 +185,17 @@ async def test_closing_stores_what_is_queued_and_refuses_more(sql: Sql, database
         await committer.put(make())
 
 
-async def test_the_queue_is_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_queue_is_bounded(database: SealPath, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CAPACITY", 5)
     results = await asyncio.gather(*(database.committer.put(make()) for _ in range(9)), return_exceptions=True)
-    assert [result is None for result in results] == [True] * 5 + [False] * 4
+    assert [result == "sealed" for result in results] == [True] * 5 + [False] * 4
     await database.committer.put(make())
 
 
 async def test_a_database_without_our_tables_is_refused_at_the_start(sql: Sql, database_url: str) -> None:
     await sql("DROP TABLE feedback, stage, receipt")
     with pytest.raises(ConfigError, match="not migrated"):
-        await Database.open(database_url)
+        await SealPath.open(database_url)
 
 
 async def test_a_stopped_server_fails_everyone_soon_and_then_recovers(
@@ -212,7 +205,7 @@ async def test_a_stopped_server_fails_everyone_soon_and_then_recovers(
     with tempfile.TemporaryDirectory(prefix="prysm-test-") as folder:
         server = await asyncio.to_thread(EmbeddedPostgres.start, Path(folder))
         await asyncio.to_thread(migrate, server.url)
-        database = await Database.open(server.url)
+        database = await SealPath.open(server.url)
         kept = make()
         await database.committer.put(kept)
         await asyncio.to_thread(server.stop)
@@ -236,12 +229,13 @@ async def test_killing_postgres_loses_no_receipt_that_was_acknowledged() -> None
         server = await asyncio.to_thread(EmbeddedPostgres.start, Path(folder))
         with server:
             await asyncio.to_thread(migrate, server.url)
-            database = await Database.open(server.url)
+            database = await SealPath.open(server.url)
             acknowledged: list[UUID] = []
 
             async def write() -> None:
                 for _ in range(60):
                     sealed = make(os.urandom(200))
+                    await database.committer.intend(sealed.request_id, b"{}")
                     await database.committer.put(sealed)
                     acknowledged.append(sealed.request_id)
 
@@ -250,6 +244,9 @@ async def test_killing_postgres_loses_no_receipt_that_was_acknowledged() -> None
             os.kill(server.pid, 9)
             await writers
             assert len(acknowledged) == 480
+            queued = await database.database.pool.fetch("SELECT request_id FROM log_queue")
+            assert sorted(row["request_id"] for row in queued) == sorted(acknowledged)
+            assert await database.database.pool.fetchval("SELECT count(*) FROM intent") == 0
             for request_id in acknowledged:
                 assert await database.receipts.get(request_id) is not None
             await database.close()

@@ -11,7 +11,6 @@ import orjson
 import pytest
 
 from prysm.errors import ProofUnavailable
-from prysm.proof.sealed import Sealed
 from prysm.registry.learnt import Tally
 from prysm.store import feedback as module
 from prysm.store.database import Database
@@ -40,8 +39,14 @@ async def receipt(database: Database, **over: Any) -> UUID:
         "agreement": None,
         "simulated": False,
     }
-    await database.committer.put(Sealed(request_id, orjson.dumps(record | over), b"h", ()))
+    await store(database, request_id, orjson.dumps(record | over))
     return request_id
+
+
+async def store(database: Database, request_id: UUID, payload: bytes) -> None:
+    """Store a record as it is."""
+    insert = "INSERT INTO receipt (request_id, payload, proof_hash) VALUES ($1, $2, 'h')"
+    await database.pool.execute(insert, request_id, payload)
 
 
 async def test_a_judgement_is_kept_with_what_its_receipt_says(database: Database) -> None:
@@ -103,7 +108,7 @@ async def test_only_a_models_own_answers_teach_of_it(database: Database) -> None
 
 async def test_a_record_that_cannot_be_read_is_passed_over(database: Database) -> None:
     request_id = uuid4()
-    await database.committer.put(Sealed(request_id, b"\xff{", b"h", ()))
+    await store(database, request_id, b"\xff{")
     await database.feedback.put(request_id, 1)
     assert await database.feedback.quality() == {}
     assert [one.model for one in await database.feedback.outcomes(10)] == [None]

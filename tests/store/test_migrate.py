@@ -23,13 +23,30 @@ if TYPE_CHECKING:
 
 
 TABLES = "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'"
-OURS = "alembic_version feedback receipt response stage"
+OURS = (
+    "alembic_version checkpoint feedback instance intent log log_key log_leaf log_queue log_tile "
+    "receipt response stage"
+)
+FRESH = "DROP SCHEMA public CASCADE; CREATE SCHEMA public"
+BACK_TO_0001 = """
+    DROP TABLE response, feedback, checkpoint, log_tile, log_leaf, log_queue, log_key, log, instance, intent;
+    ALTER TABLE receipt DROP COLUMN kid, DROP COLUMN signature;
+    ALTER TABLE stage ADD CONSTRAINT stage_request_id_fkey FOREIGN KEY (request_id) REFERENCES receipt;
+    UPDATE alembic_version SET version_num = '0001'
+"""
+
+
+async def execute(url: str, statements: str) -> None:
+    connection = await connect(url)
+    try:
+        await connection.execute(statements)
+    finally:
+        await connection.close()
 
 
 @pytest.fixture
-async def empty_url(sql: Sql, database_url: str) -> str:
-    await sql("DROP TABLE response, feedback, stage, receipt, alembic_version")
-    await sql("DROP FUNCTION refuse_update")
+async def empty_url(database_url: str) -> str:
+    await execute(database_url, FRESH)
     return database_url
 
 
@@ -74,8 +91,7 @@ async def test_an_update_of_a_receipt_is_refused_by_the_database(sql: Sql) -> No
 
 async def test_a_database_of_the_first_release_is_brought_up_with_its_receipts(sql: Sql, database_url: str) -> None:
     await sql("INSERT INTO receipt (request_id, payload, proof_hash) VALUES (gen_random_uuid(), '{}', '')")
-    await sql("DROP TABLE response, feedback")
-    await sql("UPDATE alembic_version SET version_num = '0001'")
+    await execute(database_url, BACK_TO_0001)
     await asyncio.to_thread(migrate, database_url)
     assert await sql(TABLES) == OURS
     assert await sql("SELECT count(*) FROM receipt") == 1

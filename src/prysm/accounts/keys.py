@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
-from contextlib import suppress
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
+from prysm.core.secret_file import kept_in
 from prysm.core.values import dataclass
 from prysm.errors import ConfigError, InvalidApiKey
 
@@ -55,30 +53,12 @@ def root_key(data_dir: Path, given: str | None) -> str:
     """The root key: the one given, else the one in `<data dir>/root.key`, made once with mode 0600."""
     if given:
         return given
-    path = root_key_path(data_dir)
-    try:
-        if not path.exists():
-            _write_once(path, PREFIX + secrets.token_urlsafe(32))
-        return path.read_text().strip()
-    except OSError as error:
-        raise ConfigError(
-            f"Cannot use {path}: {error.strerror}. Point PRYSM_DATA_DIR at another folder, or set PRYSM_ROOT_KEY."
-        ) from None
+    return kept_in(root_key_path(data_dir), lambda: PREFIX + secrets.token_urlsafe(32), "PRYSM_ROOT_KEY")
 
 
 def root_key_path(data_dir: Path) -> Path:
     """Where the generated root key lies."""
     return data_dir / "root.key"
-
-
-def _write_once(path: Path, key: str) -> None:
-    """Write the whole key or nothing; of two starters at once, one wins and both read the same."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", dir=path.parent, prefix=path.name) as draft:  # made with mode 0600
-        draft.write(key + "\n")
-        draft.flush()
-        with suppress(FileExistsError):
-            os.link(draft.name, path)
 
 
 def _digest(key: str) -> bytes:

@@ -1,74 +1,45 @@
-"""Make receipts durable, many with one disk flush."""
+"""Make receipts and intents durable, many with one disk flush."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 import asyncpg
 
-from prysm.errors import ConfigError, ProofUnavailable
+from prysm.errors import ConfigError, PrysmError
+from prysm.store.batch import BEGIN, STORE, Batch, Queue, Statements
 from prysm.store.connection import CONNECT_TIMEOUT_S, DATABASE_ERRORS, LOST, connect, retrying
+from prysm.store.resigning import Resigner
+from prysm.store.rows import Beginning, Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
     from uuid import UUID
 
-    from prysm.proof.sealed import Sealed
-    from prysm.store.connection import Connection, Statement
+    from prysm.proof.sealed import Sealed, SealState
+    from prysm.store.connection import Connection
+    from prysm.store.log.keys import SigningKeys
 
 BATCH = 512
 CAPACITY = 8192
 FLUSH_TIMEOUT_S = 2.0
+PROBE_S = 0.5
 RECOVERY_S = 8.0  # a killed Postgres is back in under three seconds, and an answer that was paid for waits here
 """How long a batch may look for a database that went away; with the timeout, the longest a receipt can wait."""
 
-# One statement: all of a receipt or nothing, and one disk flush. A receipt that is there already is left alone,
-# with its stages. `IS TRUE` keeps the planner from making the membership test a nested loop over both arrays.
-INSERT = """
-    WITH new AS (
-        INSERT INTO receipt (request_id, payload, proof_hash)
-        SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[])
-        ON CONFLICT (request_id) DO NOTHING
-        RETURNING request_id
-    ), stages AS (
-        INSERT INTO stage (request_id, i, body)
-        SELECT * FROM unnest($4::uuid[], $5::int[], $6::bytea[]) AS body (request_id, i, body)
-        WHERE (request_id IN (SELECT request_id FROM new)) IS TRUE
-    )
-    SELECT count(*) FROM new
-"""
-STORED = "SELECT request_id, proof_hash FROM receipt WHERE request_id = ANY($1::uuid[])"
-DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+UNABLE = (asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError)
+"""A full disk or memory, a failing disk: no row is to blame, and halving the batch would only add to it."""
 
+DURABLE = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+# The table of intents is nearly empty and full of dead rows: a plan made while it was small must not read them all.
+BY_INDEX = "SET enable_seqscan = off"
+# A write also when there is nothing to write, so that a standby shows that it is one.
+GIVE_UP = "UPDATE intent SET instance = NULL WHERE request_id = ANY($1::uuid[])"
 
 _log = logging.getLogger(__name__)
-
-
-class _Row:
-    """A receipt and whoever waits for it."""
-
-    __slots__ = ("sealed", "waiter")
-
-    def __init__(self, sealed: Sealed, waiter: asyncio.Future[None]) -> None:
-        self.sealed = sealed
-        self.waiter = waiter
-
-    def accept(self) -> None:
-        if not self.waiter.done():  # cancelled: the receipt is stored all the same
-            self.waiter.set_result(None)
-
-    def reject(self, why: str) -> None:
-        if not self.waiter.done():
-            self.waiter.set_exception(_unavailable(why))
-
-
-def _unavailable(why: str) -> ProofUnavailable:
-    return ProofUnavailable(
-        f"The receipt could not be stored ({why}), so the answer is withheld. Ask again when /ready answers 200."
-    )
 
 
 class GroupCommitter:
@@ -76,28 +47,48 @@ class GroupCommitter:
 
     Storing is idempotent: a receipt that is there already with the same hash counts as stored, so a batch whose
     outcome was lost with the connection is simply sent again.
+
+    `instance` names this process in the intents; its lease is to be registered before the first.
     """
 
-    def __init__(self, url: str, connection: Connection, insert: Statement) -> None:
+    def __init__(
+        self,
+        url: str,
+        connection: Connection,
+        statements: Statements,
+        stored: Callable[[], object],
+        resigner: Resigner,
+    ) -> None:
+        self.instance = uuid4()
+        self._stored = stored
+        self._resigner = resigner
         self._url = url
         self._connection = connection
-        self._insert = insert
-        self._queue: deque[_Row] = deque()
+        self._statements = statements
+        self._queue = Queue()
+        self._given_up: set[UUID] = set()
         self._flusher: asyncio.Task[None] | None = None
+        self._away = False
         self._closed = False
 
     @classmethod
-    async def open(cls, url: str) -> Self:
-        """Connect. Raises ConfigError when the database cannot be reached or used."""
+    async def open(
+        cls, url: str, stored: Callable[[], object] = lambda: None, keys: SigningKeys | None = None
+    ) -> Self:
+        """Connect; `stored` is called when receipts are, and when a key is to be announced.
+
+        With `keys` a receipt whose key was revoked since is signed again. Raises ConfigError when the database
+        cannot be used.
+        """
         connection = await connect(url)
         try:
-            return cls(url, connection, await _prepare(connection))
+            return cls(url, connection, await _prepare(connection), stored, Resigner(keys, stored))
         except DATABASE_ERRORS as error:
             connection.terminate()
             raise ConfigError(f"The database is not migrated or not writable ({type(error).__name__}).") from None
 
     async def close(self) -> None:
-        """Store what is queued, then disconnect."""
+        """Store what is queued, then disconnect. The intents given up last are left to the end of the lease."""
         self._closed = True
         if self._flusher is not None:
             await asyncio.wait([self._flusher])
@@ -106,104 +97,153 @@ class GroupCommitter:
         except DATABASE_ERRORS:
             self._connection.terminate()
 
-    async def put(self, sealed: Sealed) -> None:
-        """Return when the receipt and all its stages are durable.
+    @property
+    def away(self) -> bool:
+        """Whether the last flush failed, and none has succeeded nor the database been found again since."""
+        return self._away
+
+    async def put(self, sealed: Sealed) -> SealState:
+        """Return when the receipt and all its stages are durable, its leaf queued and its intent gone.
 
         Cancelling the wait does not take the receipt back. Raises ProofUnavailable when the database is away,
-        refuses this receipt, or holds another one under its id.
+        `Refused` when it refuses this receipt or holds another one under its id. The run is given up then: the
+        reaper seals it as interrupted.
         """
-        if self._closed:
-            raise _unavailable("the gateway is stopping")
-        if len(self._queue) >= CAPACITY:
-            raise _unavailable("too many are waiting")
-        row = _Row(sealed, asyncio.get_running_loop().create_future())
-        self._queue.append(row)
-        if self._flusher is None or self._flusher.done():
-            self._flusher = asyncio.create_task(self._drain())
-        await row.waiter
+        await self.enqueue(sealed, self.give_up)
+        return "sealed"
 
-    async def _drain(self) -> None:
-        """Flush until nobody waits. Nobody is left waiting, whatever happens."""
-        batch: list[_Row] = []
+    def enqueue(self, sealed: Sealed, failed: Callable[[Sealed], object]) -> asyncio.Future[None]:
+        """Queue a receipt; the future is done when it is durable, and fails as `put` does.
+
+        `failed` is called, also when nobody waits any more, if the database is away. A receipt that is refused is
+        given up.
+        """
+        request_id = sealed.request_id
+        beginning = self._queue.beginnings.pop(request_id, None) if self._queue.beginnings else None
+        row = Ending(sealed, asyncio.get_running_loop().create_future(), beginning, failed, self.give_up)
+        if why := self._shut(len(self._queue.endings)):
+            row.fail(why)
+        else:
+            self._queue.endings.append(row)
+            self._wake()
+        return row.durable
+
+    def intend(self, request_id: UUID, intent: bytes) -> asyncio.Future[None]:
+        """Queue the intent of a run that begins; the future is done when it is durable or its receipt is.
+
+        It fails with ProofUnavailable. `intent` is what the reaper seals the run with, without text of the caller.
+        Every run that has an intent is to be put in the end, however it went.
+        """
+        row = Beginning(request_id, intent, asyncio.get_running_loop().create_future())
+        if why := self._shut(len(self._queue.beginnings)):
+            row.fail(why)
+        else:
+            self._queue.beginnings[request_id] = row
+            self._wake()
+        return row.durable
+
+    def give_up(self, sealed: Sealed) -> None:
+        """Leave the run to the reaper as soon as the database can be told so: nobody will put its receipt again."""
+        self._given_up.add(sealed.request_id)
+
+    def _shut(self, waiting: int) -> str | None:
+        if self._closed:
+            return "the gateway is stopping"
+        return "too many are waiting" if waiting >= CAPACITY else None
+
+    def _wake(self) -> None:
+        if self._flusher is None or self._flusher.done():
+            self._flusher = asyncio.create_task(self._work())
+
+    async def _work(self) -> None:
+        """Flush until nobody waits; while the database is away, look for it."""
+        while self._queue or (self._away and not self._closed):
+            if self._queue:
+                await self._turn()
+            else:
+                await asyncio.sleep(PROBE_S)
+                await self._probe()
+
+    async def _turn(self) -> None:
+        """Flush one batch. Nobody is left waiting, whatever happens."""
+        batch, done = Batch(), False
         try:
-            while self._queue:
-                await asyncio.sleep(0)  # whoever gets ready in this turn of the loop comes along
-                batch = self._take()
-                await self._flush(batch)
-        except DATABASE_ERRORS as error:
+            await asyncio.sleep(0)  # whoever gets ready in this turn of the loop comes along
+            batch = self._queue.take(BATCH)
+            await self._flush(batch)
+            done = True
+            if batch.endings:
+                self._stored()
+        except (*DATABASE_ERRORS, PrysmError) as error:  # of ours: a new key that this gateway cannot decrypt
             self._connection.terminate()  # it may be in the middle of a statement
             _log.error("receipts cannot be stored: %s", type(error).__name__)
         finally:
-            for row in (*batch, *self._queue):
-                row.reject("the database is away")
-            self._queue.clear()
+            self._away = not done
+            if not done:
+                self._fail(batch)
 
-    def _take(self) -> list[_Row]:
-        """Take the next batch; a request id appears in it once, so that stages cannot meet another receipt."""
-        batch: dict[UUID, _Row] = {}
-        while self._queue and len(batch) < BATCH and self._queue[0].sealed.request_id not in batch:
-            row = self._queue.popleft()
-            batch[row.sealed.request_id] = row
-        return list(batch.values())
+    def _fail(self, batch: Batch) -> None:
+        waiting, self._queue = self._queue, Queue()
+        for row in (*batch.rows, *waiting.endings, *waiting.beginnings.values()):
+            row.fail("the database is away")
 
-    async def _flush(self, rows: Sequence[_Row]) -> None:
+    async def _probe(self) -> None:
+        """See whether the database can be written to again, and tell it what was given up meanwhile."""
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT_S):
-                await self._store(rows)
+                await self._reconnect()
+                await self._release()
+        except DATABASE_ERRORS:
+            self._connection.terminate()
+        else:
+            self._away = False
+
+    async def _flush(self, batch: Batch) -> None:
+        try:
+            async with asyncio.timeout(FLUSH_TIMEOUT_S):
+                await self._store(batch)
         except LOST:
             async with asyncio.timeout(RECOVERY_S):
-                await retrying(RECOVERY_S)(self._reconnect_and_store, rows)
+                await retrying(RECOVERY_S)(self._reconnect_and_store, batch)
 
-    async def _reconnect_and_store(self, rows: Sequence[_Row]) -> None:
+    async def _reconnect_and_store(self, batch: Batch) -> None:
+        await self._reconnect()
+        await self._store(batch)
+
+    async def _reconnect(self) -> None:
         self._connection.terminate()
         self._connection = await asyncpg.connect(self._url, timeout=CONNECT_TIMEOUT_S)
-        self._insert = await _prepare(self._connection)
-        await self._store(rows)
+        self._statements = await _prepare(self._connection)
 
-    async def _store(self, rows: Sequence[_Row]) -> None:
+    async def _store(self, batch: Batch) -> None:
+        await self._halve(batch)
+        if self._given_up:
+            await self._release()
+
+    async def _halve(self, batch: Batch) -> None:
         """Send the rows; when the database refuses them, halve until only the bad ones have failed."""
-        try:
-            await self._send(rows)
-        except LOST:
-            raise
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            if len(rows) == 1:
-                rows[0].reject(f"the database refused it: {type(error).__name__}")
-                return
-            middle = len(rows) // 2
-            await self._store(rows[:middle])
-            await self._store(rows[middle:])
-
-    async def _send(self, rows: Sequence[_Row]) -> None:
         if self._connection.is_closed():
             raise ConnectionResetError
-        receipts = [row.sealed for row in rows]
-        stages = [(receipt.request_id, i, body) for receipt in receipts for i, body in enumerate(receipt.stages)]
-        new = await self._insert.fetchval(
-            [receipt.request_id for receipt in receipts],
-            [receipt.payload for receipt in receipts],
-            [receipt.proof_hash for receipt in receipts],
-            [request_id for request_id, _, _ in stages],
-            [i for _, i, _ in stages],
-            [body for _, _, body in stages],
-        )
-        if new != len(rows):
-            return await self._compare(rows)
-        for row in rows:
-            row.accept()
-        return None
+        try:
+            await self._resigner.send(batch, self._connection, self._statements, self.instance)
+        except (*LOST, *UNABLE):
+            raise
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            if len(batch.rows) == 1:
+                batch.rows[0].refuse(f"the database refused it: {type(error).__name__}")
+                return
+            for half in batch.halves():
+                await self._halve(half)
 
-    async def _compare(self, rows: Sequence[_Row]) -> None:
-        """Accept the rows that the table holds as they are, the others of the same id not."""
-        found = await self._connection.fetch(STORED, [row.sealed.request_id for row in rows])
-        hashes = {record["request_id"]: record["proof_hash"] for record in found}
-        for row in rows:
-            if hashes.get(row.sealed.request_id) == row.sealed.proof_hash:
-                row.accept()
-            else:
-                row.reject("another receipt has its id")
+    async def _release(self) -> None:
+        """Let the reaper have the intents of runs that were given up."""
+        given_up = list(self._given_up)
+        await self._connection.execute(GIVE_UP, given_up)
+        self._given_up.difference_update(given_up)
 
 
-async def _prepare(connection: Connection) -> Statement:
-    await connection.execute(DURABLE)
-    return await connection.prepare(INSERT)
+async def _prepare(connection: Connection) -> Statements:
+    await connection.execute(f"{BY_INDEX}; {DURABLE}")
+    statements = Statements(await connection.prepare(STORE), await connection.prepare(BEGIN))
+    await connection.execute("SELECT")  # asyncpg ends what preparing began with the next command: no lock stays
+    return statements

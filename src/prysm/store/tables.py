@@ -14,6 +14,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Numeric,
+    SmallInteger,
     Table,
     Text,
     Uuid,
@@ -29,12 +30,14 @@ receipt = Table(
     Column("payload", LargeBinary, nullable=False),
     Column("proof_hash", LargeBinary, nullable=False),
     Column("sealed_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("kid", Text),
+    Column("signature", LargeBinary),
 )
 
 stage = Table(
     "stage",
     metadata,
-    Column("request_id", Uuid, ForeignKey("receipt.request_id"), primary_key=True),
+    Column("request_id", Uuid, primary_key=True),
     Column("i", Integer, primary_key=True),
     Column("body", LargeBinary, nullable=False),
 )
@@ -58,4 +61,83 @@ response = Table(
     Column("body", LargeBinary, nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Index("response_expires_at", "expires_at"),
+)
+
+log = Table(
+    "log",
+    metadata,
+    Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("origin", Text, nullable=False, unique=True),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+log_key = Table(
+    "log_key",
+    metadata,
+    Column("log", Integer, ForeignKey("log.n"), primary_key=True),
+    Column("kid", Text, primary_key=True),
+    Column("use", Text, CheckConstraint("use IN ('receipt', 'log')"), nullable=False),
+    Column("public", LargeBinary, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("from_index", BigInteger),
+    Column("to_index", BigInteger),
+    Column("retire_at", DateTime(timezone=True)),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+log_queue = Table(
+    "log_queue",
+    metadata,
+    Column("seq", BigInteger, Identity(always=True), primary_key=True),
+    Column("request_id", Uuid, nullable=False),
+    Column("kid", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+)
+
+log_leaf = Table(
+    "log_leaf",
+    metadata,
+    Column("log", Integer, ForeignKey("log.n"), primary_key=True),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", SmallInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("request_id", Uuid),
+    Column("body", LargeBinary),
+    Index("log_leaf_request_id", "request_id", unique=True),
+)
+
+log_tile = Table(
+    "log_tile",
+    metadata,
+    Column("log", Integer, ForeignKey("log.n"), primary_key=True),
+    Column("level", SmallInteger, primary_key=True, autoincrement=False),
+    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    Column("log", Integer, ForeignKey("log.n"), primary_key=True),
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("made_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("lease_until", DateTime(timezone=True), nullable=False),
+)
+
+intent = Table(
+    "intent",
+    metadata,
+    Column("request_id", Uuid, primary_key=True),
+    Column("instance", Uuid),
+    Column("body", LargeBinary, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )

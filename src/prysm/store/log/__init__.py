@@ -1,0 +1,1 @@
+"""The transparency log in Postgres: who writes it, who reads it, and the keys that sign it."""

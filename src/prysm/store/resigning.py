@@ -1,0 +1,51 @@
+"""Store receipts whose key is revoked on their way: they are signed again, and what they say stays the same."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prysm.errors import ConfigError
+from prysm.store.batch import VoidKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from prysm.store.batch import Batch, Statements
+    from prysm.store.connection import Connection
+    from prysm.store.log.keys import SigningKeys
+
+PAUSE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Resigner:
+    """Sends batches; `announce` asks the log to take up a new key."""
+
+    keys: SigningKeys | None
+    announce: Callable[[], object]
+
+    async def send(self, batch: Batch, connection: Connection, statements: Statements, instance: UUID) -> None:
+        """Store a batch, for as long as the caller's patience lasts: without another key nothing can be sealed."""
+        while True:
+            try:
+                return await batch.send(connection, statements, instance)
+            except VoidKey:
+                if self.keys is None:
+                    raise ConfigError("There is no key to sign with.") from None
+            self.announce()
+            await self.keys.refresh(connection)
+            await _sign_again(batch, connection, self.keys)
+            await asyncio.sleep(PAUSE_S)
+
+
+async def _sign_again(batch: Batch, connection: Connection, keys: SigningKeys) -> None:
+    for row in list(batch.endings):
+        sealed = await keys.sign_again(connection, row.sealed)
+        if sealed is None:
+            batch.endings.remove(row)
+            row.refuse("no key of this database has signed it")
+        else:
+            row.sealed = sealed
