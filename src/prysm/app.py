@@ -20,6 +20,7 @@ from prysm import __version__
 from prysm.accounts.keys import KeyRing, root_key
 from prysm.api import catalog as catalog_routes
 from prysm.api import embeddings, feedback, messages, openai, operations, orchestrate, proofs, responses
+from prysm.api import log as log_routes
 from prysm.api.direct import Direct
 from prysm.api.edge import Edge
 from prysm.api.respond import problem_response
@@ -33,12 +34,15 @@ from prysm.planner import Planner
 from prysm.providers.build import build_provider
 from prysm.providers.ollama import discover, ollama_models
 from prysm.providers.transport import open_transport
+from prysm.receipt import interrupted
 from prysm.registry.catalog import Catalog
 from prysm.resilience import resilient
 from prysm.scoring.calibration import current, install, load
 from prysm.store.database import Database
+from prysm.store.notary import Notary
 from prysm.strategies.gate import fitted
 from prysm.telemetry import Telemetry, configure_logging
+from prysm.vault import Vault, key_path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -102,7 +106,7 @@ def create_app(settings: Settings, config: Config, local: Endpoint | None = None
         },
     )
     runs = (openai, responses, messages, embeddings, orchestrate)
-    for module in (*runs, catalog_routes, proofs, feedback, operations):
+    for module in (*runs, catalog_routes, proofs, log_routes, feedback, operations):
         app.include_router(module.router)
     if config.server.metrics:
         app.include_router(operations.metrics_router)
@@ -118,7 +122,11 @@ async def opened(
 ) -> AsyncIterator[Services]:
     """Everything that is open while the gateway serves, closed in reverse order, receipts under way first."""
     catalog = await live_catalog(config, local)
-    database = await Database.open(settings.database_url or "")
+    url = settings.database_url or ""
+    vault = Vault(settings.encryption_key or key_path(settings.data_dir))
+    database = await Database.open(url)
+    spool = config.proof.seal == "spool"
+    notary = await Notary.open(url, database.pool, settings.data_dir, vault, interrupted, spool=spool)
     transport = open_transport()
     keep = config.retention.content
     background = [
@@ -134,10 +142,27 @@ async def opened(
         watch = Observed(catalog, telemetry)
         providers = {spec.id: resilient(build_provider(spec, transport), spec, watch) for spec in reachable}
         planner = Planner(catalog, config.policies, config.fallbacks)
-        gateway = Gateway(planner, providers, database.committer, telemetry, catalog.price_version)
+        gateway = Gateway(
+            planner,
+            providers,
+            notary.sealer,
+            notary.keys,
+            telemetry=telemetry,
+            price_version=catalog.price_version,
+        )
         limit = int(config.server.body_limit_mb * 1_000_000)
         shelf = Shelf(database.responses, keep) if keep is not None else None
-        yield Services(gateway, catalog, database.receipts, database.feedback, telemetry, limit, shelf)
+        yield Services(
+            gateway,
+            catalog,
+            database.receipts,
+            database.feedback,
+            database.log,
+            telemetry,
+            limit,
+            shelf,
+            spools=spool,
+        )
         gateway.close()
         await gateway.drained()
     finally:
@@ -145,6 +170,7 @@ async def opened(
             task.cancel()
         await asyncio.wait(background)
         await transport.aclose()
+        await notary.close()
         await database.close()
 
 

@@ -6,6 +6,7 @@ PrysmError
 ├── InvalidApiKey             401      invalid_api_key
 ├── BudgetExceeded            402      budget_exceeded
 ├── NotFound                  404      not_found | model_not_found | proof_not_found
+├── ProofDeleted              410      proof_deleted
 ├── RequestTooLarge           413      request_too_large
 ├── UnsupportedMediaType      415      unsupported_media_type
 ├── RateLimited               429      rate_limit_exceeded
@@ -83,6 +84,19 @@ class NotFound(PrysmError):
     status = 404
     code = "not_found"
     type = "invalid_request_error"
+
+
+class ProofDeleted(PrysmError):
+    """The receipt was deleted; its leaf stays in the log, at `index`. `leaf` is the 32-byte hash that stands there."""
+
+    status = 410
+    code = "proof_deleted"
+    type = "invalid_request_error"
+
+    def __init__(self, message: str, index: int | None, leaf: bytes | None) -> None:
+        super().__init__(message)
+        self.index = index
+        self.leaf = leaf
 
 
 class RequestTooLarge(PrysmError):

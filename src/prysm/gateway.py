@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from prysm.classify import classify, of_inputs
 from prysm.core.chat import pieces_of
+from prysm.core.entropy import random_bytes
 from prysm.core.events import Delta, Planned, ignore
 from prysm.core.run import Finished, Score, Verdict
 from prysm.core.values import dataclass
@@ -24,32 +24,27 @@ from prysm.errors import (
     PrysmError,
     for_the_caller,
 )
-from prysm.receipt import Receipt, make_receipt
+from prysm.receipt import Receipt, beginning, intent_of, make_receipt
 from prysm.strategies import STRATEGIES, Run
 from prysm.strategies.in_hand import best_in_hand
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from collections.abc import Mapping
     from uuid import UUID
 
-    from prysm.core.events import Emit
+    from prysm.core.events import Emit, Event
     from prysm.core.plan import ChatRequest, Plan
     from prysm.core.ports import Provider
     from prysm.core.run import Outcome, Stage
     from prysm.planner import Planner
-    from prysm.proof.sealed import Sealed
+    from prysm.proof.canonical import Json
+    from prysm.proof.sealed import SealState
+    from prysm.receipt.ports import Keys, Sealer
     from prysm.telemetry import Telemetry
 
 CLIENT_GONE = "client gone"
 """Cancel a run with this message when its caller hung up; any other cancellation is the gateway stopping."""
-
-
-class Sealer(Protocol):
-    """Makes a receipt durable before it returns; raises `ProofUnavailable` when it cannot."""
-
-    async def put(self, sealed: Sealed) -> None:
-        """Store the receipt and its stages, also when the wait for it is cancelled."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +57,7 @@ class Answer:
     stages: tuple[Stage, ...]
     degraded: tuple[str, ...]
     receipt: Receipt
+    durable: SealState
     created: datetime
     latency_ms: int
     price_version: str
@@ -71,6 +67,8 @@ class Answer:
 class _Begun:
     request_id: UUID
     run: Run
+    emit: Emit
+    known: dict[str, Json]
     created: datetime
     clock: float
 
@@ -86,12 +84,15 @@ class Gateway:
         planner: Planner,
         providers: Mapping[str, Provider],
         sealer: Sealer,
+        keys: Keys,
+        *,
         telemetry: Telemetry,
         price_version: str,
     ) -> None:
         self.planner = planner
         self._providers = providers
         self._sealer = sealer
+        self._keys = keys
         self._telemetry = telemetry
         self._price_version = price_version
         self._closing = False
@@ -109,12 +110,12 @@ class Gateway:
             plan = self.plan(request)
             begun = self._begin(request, request_id, plan, emit)
             try:
-                await emit(Planned(plan))
+                await begun.emit(Planned(plan))
                 verdict = _scored(plan, request, await self._execute(begun, request))
                 await begun.run.tell()
                 if request.stream and not begun.run.streamed:
                     for piece in pieces_of(verdict.candidate.completion):
-                        await emit(Delta(piece, verdict.candidate.model.id))
+                        await begun.emit(Delta(piece, verdict.candidate.model.id))
             except Exception as error:
                 await self._seal_failure(begun, "failed", error)
                 raise
@@ -142,6 +143,11 @@ class Gateway:
             return self.planner.plan(request, of_inputs(request.embed))
         return self.planner.plan(request, classify(request.messages, request.toolbox))
 
+    @property
+    def able(self) -> bool:
+        """Whether a run that begins now could be sealed."""
+        return not self._sealer.away
+
     def close(self) -> None:
         """Take no more runs."""
         self._closing = True
@@ -155,6 +161,8 @@ class Gateway:
     def _admit(self) -> None:
         if self._closing:
             raise Overloaded("The gateway is stopping; retry against another replica or in a moment.")
+        if not self.able:
+            raise _unprovable()
         self._running += 1
 
     def _left(self) -> None:
@@ -163,8 +171,13 @@ class Gateway:
             self._idle.set()
 
     def _begin(self, request: ChatRequest, request_id: UUID, plan: Plan, emit: Emit) -> _Begun:
-        run = Run(request, plan, self._providers, emit, os.urandom(8))
-        return _Begun(request_id, run, datetime.now(UTC), time.perf_counter())
+        created, clock = datetime.now(UTC), time.perf_counter()
+        known = beginning(request, plan, request_id, created, self._price_version)
+        written = self._sealer.intend(request_id, intent_of(known))
+        if request.stream:
+            emit = _shown_after(written, emit, at_once=request.orchestrated)
+        run = Run(request, plan, self._providers, emit, random_bytes(8))
+        return _Begun(request_id, run, emit, known, created, clock)
 
     async def _execute(self, begun: _Begun, request: ChatRequest) -> Verdict:
         """The strategy's answer; at the deadline, the best one in hand."""
@@ -192,7 +205,7 @@ class Gateway:
     async def _answer(self, begun: _Begun, verdict: Verdict) -> Answer:
         """Seal the run and hand the answer out; the answer is withheld when its receipt cannot be made durable."""
         finished = self._finished(begun, "degraded" if begun.run.degraded else "ok", verdict)
-        receipt = await self._seal(finished)
+        receipt, durable = await self._seal(begun, finished)
         return Answer(
             request=finished.request,
             plan=finished.plan,
@@ -200,6 +213,7 @@ class Gateway:
             stages=tuple(finished.stages),
             degraded=finished.degraded,
             receipt=receipt,
+            durable=durable,
             created=finished.created,
             latency_ms=finished.latency_ms,
             price_version=self._price_version,
@@ -212,22 +226,22 @@ class Gateway:
         if known is not None:
             known.spent = known.spent or any(stage.cost_nano != 0 for stage in begun.run.stages if stage.model)
         with suppress(ProofUnavailable):
-            await self._seal(self._finished(begun, outcome, error=code))
+            await self._seal(begun, self._finished(begun, outcome, error=code))
             if known is not None:
                 known.sealed = True
 
-    async def _seal(self, finished: Finished) -> Receipt:
+    async def _seal(self, begun: _Begun, finished: Finished) -> tuple[Receipt, SealState]:
         """Make the run's receipt durable and count the run; raises `ProofUnavailable`."""
-        receipt = make_receipt(finished)
+        receipt = make_receipt(finished, begun.known, self._keys.receipt)
         try:
-            await self._sealer.put(receipt.sealed)
+            durable = await self._sealer.put(receipt.sealed)
         except ProofUnavailable:
             self._telemetry.seal_failed()
             finished = replace(finished, outcome="failed", verdict=None)
             raise
         finally:
             self._telemetry.run_finished(finished)
-        return receipt
+        return receipt, durable
 
     def _finished(
         self, begun: _Begun, outcome: Outcome, verdict: Verdict | None = None, error: str | None = None
@@ -246,6 +260,34 @@ class Gateway:
             verdict=verdict,
             error=error,
         )
+
+
+def _shown_after(written: Future[None], emit: Emit, *, at_once: bool) -> Emit:
+    """An `emit` that shows nothing of a run before `written` is done: a run that was seen can then not be denied.
+
+    `at_once`: the response, and with it the run's id, starts with the first event, and not with the first word.
+    """
+    waiting = True
+
+    async def first(event: Event) -> None:
+        nonlocal waiting
+        try:
+            await asyncio.shield(written)  # another of several versions may wait for it too
+        except ProofUnavailable:
+            if isinstance(event, Planned):
+                raise _unprovable() from None
+            raise
+        waiting = False
+        await emit(event)
+        await asyncio.sleep(0)  # out with it, before what came meanwhile is worked off
+
+    return lambda event: first(event) if waiting and (at_once or isinstance(event, Delta)) else emit(event)
+
+
+def _unprovable() -> ProofUnavailable:
+    away = ProofUnavailable("No receipt could be stored now, so nothing was asked. Ask when /ready answers 200.")
+    away.spent = False
+    return away
 
 
 def _stopped() -> Overloaded:

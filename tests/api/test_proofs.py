@@ -11,8 +11,11 @@ import httpx
 import pytest
 from tests.api.wire import completion, error
 
+from prysm.proof import checkpoint, tlog_proof
 from prysm.proof.hashing import stage_digest
-from prysm.proof.verify import verify_opening
+from prysm.proof.keys import read_keys
+from prysm.proof.merkle import verify_consistency
+from prysm.proof.verify import verify_document, verify_opening
 
 if TYPE_CHECKING:
     from tests.providers.upstream import Upstream
@@ -27,7 +30,7 @@ def request_id(sandbox: Served) -> str:
 
 @pytest.mark.parametrize("prefix", ["", "prysm-"])
 def test_a_receipt_is_read_and_checked_without_a_key(sandbox: Served, request_id: str, prefix: str) -> None:
-    found = httpx.get(f"{sandbox.url}/v1/proof/{prefix}{request_id}").json()
+    found = httpx.get(f"{sandbox.url}/v1/proof/{prefix}{request_id}?wait=10").json()
     assert found["verified"] is True
     assert found["request_id"] == request_id
     assert found["entry"] == found["entry"] | {
@@ -38,13 +41,49 @@ def test_a_receipt_is_read_and_checked_without_a_key(sandbox: Served, request_id
         "model": "sandbox-small",
         "provider": "sandbox",
     }
-    assert {check["name"]: check["ok"] for check in found["checks"]} == {
-        "proof_hash": True,
-        "record": True,
-        "stages": True,
-        "signature": None,
-        "inclusion": None,
-    }
+    names = ("signature", "proof_hash", "record", "request_id", "entry", "stages", "inclusion")
+    assert {check["name"]: check["ok"] for check in found["checks"]} == dict.fromkeys(names, True)
+
+
+def test_what_is_read_verifies_offline_and_as_a_tlog_proof(sandbox: Served, request_id: str) -> None:
+    url = f"/v1/proof/{request_id}"
+    found = sandbox.http.get(f"{url}?wait=10").json()
+    count = len(json.loads(base64.b64decode(found["proof"]["envelope"]["payload"]))["stages"])
+    stages = [sandbox.http.get(f"{url}/stages/{i}").json() for i in range(count)]
+    keys = sandbox.http.get("/.well-known/prysm-keys.json").json()
+    document = found | {"stages": stages}
+    assert verify_document(document, request_id, keys=read_keys(keys)).ok
+    judged = httpx.post(f"{sandbox.url}/v1/proof/verify", json=document).json()
+    assert (judged["ok"], judged["keys_from"]) == (True, "gateway")
+    text = tlog_proof.parse(sandbox.http.get(url, headers={"accept": "text/plain"}).text)
+    assert text.index == found["proof"]["log"]["index"]
+
+
+def test_the_log_grows_and_proves_that_it_only_grew(sandbox: Served, request_id: str) -> None:
+    seen = []
+    for run in (request_id, sandbox.chat("sandbox-small").json()["prysm"]["request_id"]):
+        log = sandbox.http.get(f"/v1/proof/{run}?wait=10").json()["proof"]["log"]
+        assert log["size"] > log["index"]
+        seen.append(checkpoint.parse(log["checkpoint"].partition("\n\n")[0] + "\n"))
+    old, new = seen
+    grown = {"from": old.size, "to": new.size}
+    proof = sandbox.http.get("/v1/log/proof/consistency", params=grown).json()["proof"]
+    path = [base64.b64decode(node) for node in proof]
+    verify_consistency(old.size, new.size, old.root, new.root, path)
+
+
+def test_of_a_receipt_that_was_deleted_the_leaf_is_left(sandbox: Served, request_id: str) -> None:
+    log = sandbox.http.get(f"/v1/proof/{request_id}?wait=10").json()["proof"]["log"]
+    asyncio.run(_as_superuser(sandbox.database_url, "DELETE FROM receipt WHERE request_id = $1", request_id))
+    for path in ("", "/stages/0"):
+        response = httpx.get(f"{sandbox.url}/v1/proof/{request_id}{path}")
+        assert error(response) == (410, "proof_deleted")
+        assert response.json()["index"] == log["index"]
+    tile, inside = divmod(log["index"], 256)
+    width = min(256, log["size"] - 256 * tile)
+    part = "" if width == 256 else f".p/{width}"
+    hashes = httpx.get(f"{sandbox.url}/v1/log/tile/0/{tile:03}{part}").content
+    assert base64.b64decode(response.json()["leaf"]) == hashes[32 * inside :][:32]
 
 
 def test_the_hash_is_that_of_the_payload_and_the_payload_has_the_digest_of_every_stage(
@@ -86,6 +125,8 @@ def test_a_failed_run_has_a_receipt_too(scripted: Served, left: Upstream) -> Non
 
 TAMPERING = {
     "a byte more": ("UPDATE receipt SET payload = payload || ' ' WHERE request_id = $1", "proof_hash"),
+    "no signature": ("UPDATE receipt SET kid = NULL, signature = NULL WHERE request_id = $1", "signature"),
+    "another signature": ("UPDATE receipt SET signature = sha512('') WHERE request_id = $1", "signature"),
     "no payload": ("UPDATE receipt SET payload = '' WHERE request_id = $1", "record"),
     "another hash": ("UPDATE receipt SET proof_hash = sha256('') WHERE request_id = $1", "proof_hash"),
     "another model": (
@@ -131,12 +172,30 @@ def test_an_id_that_names_no_receipt_is_not_found(sandbox: Served, garbage: str)
 
 @pytest.mark.parametrize(
     ("i", "status", "code"),
-    [("99", 404, "proof_not_found"), ("9" * 30, 404, "proof_not_found"), ("one", 422, "invalid_request")],
+    [
+        ("99", 404, "proof_not_found"),
+        ("-1", 404, "proof_not_found"),
+        ("9" * 30, 404, "proof_not_found"),
+        ("one", 422, "invalid_request"),
+    ],
 )
 def test_a_stage_that_is_not_there_is_not_found(
     sandbox: Served, request_id: str, i: str, status: int, code: str
 ) -> None:
-    assert error(sandbox.http.get(f"/v1/proof/{request_id}/stages/{i}")) == (status, code)
+    assert error(httpx.get(f"{sandbox.url}/v1/proof/{request_id}/stages/{i}")) == (status, code)
+
+
+def test_an_address_with_a_slash_more_is_not_there(sandbox: Served, request_id: str) -> None:
+    assert error(httpx.get(f"{sandbox.url}/v1/proof/{request_id}/")) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/v1/log/checkpoint", "/v1/log/tile/0/000.p/1", "/.well-known/prysm-keys.json"])
+def test_what_is_asked_of_the_log_by_head_is_as_by_get_without_a_body(sandbox: Served, path: str) -> None:
+    got, asked = httpx.get(sandbox.url + path), httpx.head(sandbox.url + path)
+    assert (asked.status_code, asked.content) == (200, b"")
+    for name in ("content-type", "cache-control"):
+        assert asked.headers[name] == got.headers[name]
+    assert httpx.head(f"{sandbox.url}/v1/log/tile/0/999").status_code == 404
 
 
 async def _as_superuser(url: str, statement: str, request_id: str) -> None:

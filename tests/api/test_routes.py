@@ -89,6 +89,11 @@ def test_no_route_is_open_unless_it_is_meant_to_be(sandbox: Served) -> None:
         ("get", "/metrics"),
         ("get", "/v1/proof/{request_id}"),
         ("get", "/v1/proof/{request_id}/stages/{i}"),
+        ("post", "/v1/proof/verify"),
+        ("get", "/v1/log/checkpoint"),
+        ("get", "/v1/log/tile/{path}"),
+        ("get", "/v1/log/proof/consistency"),
+        ("get", "/.well-known/prysm-keys.json"),
     }
 
 

@@ -219,7 +219,7 @@ BAD = [
     ('[retention]\ncontent = "soon"', ["[retention]", '"content"', '"none"']),
     ("[retention]\nruns = 365", ["[retention]", '"runs"', "30d"]),
     ('[retention]\nidempotency = "0h"', ["[retention]", '"idempotency"']),
-    ('[proof]\nseal = "spool"', ["[proof]", 'seal = "spool" is not available in this version']),
+    ('[proof]\nseal = "lazy"', ["[proof]", "seal", "spool"]),
     ("[proof]\npublic = 1", ["[proof]", '"public" must be true or false']),
     ("policies = 1", ['"policies" must be a table']),
     ("policies.depth = 1", ["[policies.depth]", "must be a table"]),

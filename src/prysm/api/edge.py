@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from prysm.accounts.keys import KeyRing
     from prysm.telemetry import Telemetry
 
-PUBLIC = re.compile(r"/(health|ready|metrics|docs|docs/oauth2-redirect|openapi\.json|v1/proof/[^/]+(/stages/\d+)?)")
-"""Routes that need no key: process checks, the documentation, and receipts, whose ids cannot be guessed."""
+PUBLIC = re.compile(
+    r"/(health|ready|metrics|docs|docs/oauth2-redirect|openapi\.json|\.well-known/prysm-keys\.json"
+    r"|v1/log/(checkpoint|tile/.+|proof/consistency)|v1/proof/[^/]+(/|/stages/[^/]+)?)"
+)
+"""Routes that need no key: process checks, the documentation, receipts, whose ids cannot be guessed, and the log with
+its keys, which is for strangers and holds nothing but hashes."""
 
 _UNSAFE = re.compile(r"[^\x21-\x7e]+")
 _LOGGED_ID_LIMIT = 128

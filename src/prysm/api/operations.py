@@ -24,12 +24,22 @@ async def health() -> dict[str, str]:
 @router.head("/ready", include_in_schema=False)
 @router.get("/ready", responses={503: {"description": "Not ready, with what is missing."}})
 async def ready(request: Request) -> JSONResponse:
-    """Whether a request could be answered: the database is reachable and at least one model is live."""
+    """Whether a request could be answered: its receipt can be kept, and at least one model is live.
+
+    `spooling`: the database is away, and receipts are kept in files meanwhile; none can be read.
+    """
     parts = services(request)
-    database, live = await parts.receipts.ping(), len(parts.catalog.live())
-    able = database and live > 0
-    body = {"status": "ready" if able else "not ready", "database": database, "live_models": live}
-    return JSONResponse(body, status_code=200 if able else 503)
+    able, live = parts.gateway.able, len(parts.catalog.live())
+    database = able and await parts.receipts.ping()
+    spooling = parts.spools and able and not database
+    serves = (database or spooling) and live > 0
+    body = {
+        "status": "ready" if serves else "not ready",
+        "database": database,
+        "spooling": spooling,
+        "live_models": live,
+    }
+    return JSONResponse(body, status_code=200 if serves else 503)
 
 
 @metrics_router.get("/metrics", response_class=Response)

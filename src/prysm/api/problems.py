@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from prysm.errors import AllModelsFailed, InvalidRequest, Overloaded, PrysmError
+from prysm.errors import AllModelsFailed, InvalidRequest, Overloaded, ProofDeleted, PrysmError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +75,9 @@ def envelope(error: PrysmError) -> dict[str, object]:
     }
     if isinstance(error, AllModelsFailed):
         body["attempts"] = _attempts(error)
+    if isinstance(error, ProofDeleted):
+        body["index"] = error.index
+        body["leaf"] = None if error.leaf is None else base64.b64encode(error.leaf).decode()
     return body
 
 

@@ -2,64 +2,153 @@
 
 from __future__ import annotations
 
-import base64
-from typing import Any
+import asyncio
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
+from starlette.exceptions import HTTPException
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
+from starlette.responses import PlainTextResponse, Response
 
-from prysm.api import documented
-from prysm.api.services import services
-from prysm.errors import NotFound
-from prysm.proof.entry import entry
-from prysm.proof.hashing import stage_digest
-from prysm.proof.sealed import Sealed  # noqa: TC001
-from prysm.proof.verify import verify_payload
-from prysm.receipt import envelope
+from prysm.api import documented, receipt_document
+from prysm.api.services import keys_document, read_body, services
+from prysm.api.verification import MOST_BYTES, judged
+from prysm.errors import NotFound, ProofDeleted
+
+if TYPE_CHECKING:
+    from prysm.api.services import Log, Place, Services
+    from prysm.errors import PrysmError
 
 router = APIRouter(tags=["Proofs"])
 
+POLL_S = 0.1
+"""The log takes receipts up about five times a second."""
+MOST_WAIT_S = 10
 _ID_LENGTHS = (36, 32)
-
-
-@router.get("/v1/proof/{request_id}", responses=documented.refusals(404, 503))
-async def proof(request: Request, request_id: str) -> dict[str, Any]:
-    """The receipt of a run, with a check of it made now. Needs no key: the id cannot be guessed."""
-    sealed = await _sealed(request, request_id)
-    claimed = "sha256:" + sealed.proof_hash.hex()
-    report = verify_payload(sealed.payload, claimed, sealed.stages)
-    return {
-        "verified": report.ok,
-        "request_id": str(sealed.request_id),
-        "entry": entry(sealed.payload),
-        "checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in report.checks],
-        "proof": {"version": 2, "proof_hash": claimed, "envelope": envelope(sealed.payload), "log": None},
+_VARIES = {"vary": "accept"}
+_GONE: dict[int | str, dict[str, Any]] = {
+    410: {
+        "description": "The receipt was deleted; `index` and `leaf` are what the log still shows of it.",
+        "content": {"application/json": {"schema": documented.ERROR}},
     }
+}
+_RECEIPT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The receipt; as plain text, the proof of its place in the log (c2sp.org/tlog-proof).",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/plain": {"schema": {"type": "string"}},
+        },
+    }
+}
+_TO_VERIFY = {
+    "type": "object",
+    "required": ["proof"],
+    "properties": {
+        "proof": {
+            "type": "object",
+            "description": "As `GET /v1/proof/{id}` gives it, with all that stands beside it.",
+        },
+        "stages": {"type": "array", "description": "Answers of `/v1/proof/{id}/stages/{i}`."},
+        "keys": {"type": "object", "description": "A keys document; default: this gateway's own."},
+        "openings": {"type": "object", "description": "`prysm.openings` of the answer."},
+        "texts": {"type": "object", "description": "`prompt` (the messages) and `answer` (its text) to be opened."},
+    },
+}
+Wait: TypeAlias = Annotated[
+    float,
+    Query(ge=0, le=MOST_WAIT_S, allow_inf_nan=False, description="Seconds to wait for the log to take it up."),
+]
 
 
-@router.get("/v1/proof/{request_id}/stages/{i}", responses=documented.refusals(404, 503))
+@router.post(
+    "/v1/proof/verify",
+    responses=documented.refusals(413, 415, 422, 503),
+    openapi_extra={
+        "requestBody": {"required": True, "content": {"application/json": {"schema": _TO_VERIFY}}},
+    },
+)
+async def verify(request: Request) -> dict[str, Any]:
+    """Check a receipt, for convenience: this server's word proves nothing to a stranger, an offline check does."""
+    raw, parts = await read_body(request, MOST_BYTES), services(request)
+    ours = await keys_document(parts.log)
+    async with parts.judging:
+        return await asyncio.to_thread(judged, raw, ours)
+
+
+@router.get("/v1/proof/verify", include_in_schema=False)
+async def not_read() -> None:
+    """Keep `verify` from being taken for the id of a run."""
+    raise HTTPException(405, headers={"allow": "POST"})
+
+
+@router.get(
+    "/v1/proof/{request_id}",
+    response_class=Response,
+    responses=_RECEIPT | documented.refusals(404, 422, 503) | _GONE,
+)
+async def proof(request: Request, request_id: str, wait: Wait = 0) -> Response:
+    """The receipt of a run, with a check of it made now. Needs no key: the id cannot be guessed.
+
+    The log takes a receipt up a moment after the answer; until then `proof.log.state` is `pending`, and
+    `Accept: text/plain` is answered with 503 and Retry-After.
+    """
+    parts, wanted = services(request), parsed_id(request_id)
+    sealed, place, keys = await asyncio.gather(
+        parts.receipts.get(wanted), _place(parts, wanted, wait), keys_document(parts.log)
+    )
+    if sealed is None or (place is not None and place.state == "deleted"):
+        raise await _gone(parts.log, place)
+    if _wants_text(request):
+        return PlainTextResponse(receipt_document.text(sealed, place), headers=_VARIES)
+    body = orjson.dumps(receipt_document.document(sealed, place, keys))
+    return Response(body, media_type="application/json", headers=_VARIES)
+
+
+@router.get("/v1/proof/{request_id}/stages/{i}", responses=documented.refusals(404, 422, 503) | _GONE)
 async def stage(request: Request, request_id: str, i: int) -> dict[str, Any]:
     """The canonical bytes of one stage, so that anyone can hash them."""
-    sealed = await _sealed(request, request_id)
+    parts, wanted = services(request), parsed_id(request_id)
+    sealed = await parts.receipts.get(wanted)
+    if sealed is None:
+        raise await _gone(parts.log, await parts.log.place(wanted))
     if not 0 <= i < len(sealed.stages):
         raise NotFound(f"This receipt has {len(sealed.stages)} stages, numbered from 0.", code="proof_not_found")
-    body = sealed.stages[i]
-    return {
-        "request_id": str(sealed.request_id),
-        "i": i,
-        "kind": _field(body, "kind"),
-        "digest": stage_digest(body),
-        "body": base64.b64encode(body).decode(),
-    }
+    return {"request_id": str(sealed.request_id)} | receipt_document.stage(i, sealed.stages[i])
 
 
-async def _sealed(request: Request, request_id: str) -> Sealed:
-    sealed = await services(request).receipts.get(parsed_id(request_id))
-    if sealed is None:
-        raise no_receipt()
-    return sealed
+async def _place(parts: Services, request_id: UUID, wait_s: float) -> Place | None:
+    """Where the receipt stands: once the log has it, when the wait is over, or at once where too many wait."""
+    place = await parts.log.place(request_id)
+    if parts.waiting.locked() or not wait_s:
+        return place
+    clock = asyncio.get_running_loop().time
+    until = clock() + wait_s
+    async with parts.waiting:
+        while place is not None and place.state == "pending" and (left_s := until - clock()) > 0:
+            await asyncio.sleep(min(POLL_S, left_s))  # no connection is held meanwhile
+            place = await parts.log.place(request_id)
+    return place
+
+
+async def _gone(log: Log, place: Place | None) -> PrysmError:
+    """The refusal of a receipt that is not there, or not there any more."""
+    if place is None or place.state != "deleted":
+        return no_receipt()
+    leaf = None if place.index is None else await log.leaf(place.index, place.origin)
+    return ProofDeleted(
+        "This receipt was deleted. Its leaf stays in the log, under 'index'.",
+        place.index,
+        leaf.hash if leaf else None,
+    )
+
+
+def _wants_text(request: Request) -> bool:
+    """Whether `accept` names plain text and not JSON; who takes anything gets JSON."""
+    accepted = {part.partition(";")[0].strip().lower() for part in request.headers.get("accept", "").split(",")}
+    return "text/plain" in accepted and "application/json" not in accepted
 
 
 def parsed_id(request_id: str) -> UUID:
@@ -79,10 +168,3 @@ def no_receipt() -> NotFound:
         "There is no receipt under this id. Use the `request_id` of an answer, with or without `prysm-`.",
         code="proof_not_found",
     )
-
-
-def _field(body: bytes, name: str) -> Any:
-    try:
-        return orjson.loads(body)[name]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None

@@ -198,11 +198,12 @@ def proof(answer: Answer) -> dict[str, Any]:
         "timestamp": answer.receipt.sealed_at,
         "proof_hash": answer.receipt.proof_hash,
         "url": f"/v1/proof/{request_id}",
+        "state": answer.durable,
         "model": model.id,
         "provider": model.provider,
         "mode": answer.plan.mode,
         "reason": answer.plan.reason,
-        "verifiable": True,
+        "verifiable": answer.durable == "sealed",
     }
 
 

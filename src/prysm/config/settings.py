@@ -41,7 +41,7 @@ class Settings:
             database_url=_url(given, "PRYSM_DATABASE_URL", ("postgresql://",)),
             data_dir=Path(given.get("PRYSM_DATA_DIR", ".prysm")).expanduser(),
             config_path=Path(config_path).expanduser() if config_path else None,
-            root_key=_secret(given, "PRYSM_ROOT_KEY"),
+            root_key=_bearer(given, "PRYSM_ROOT_KEY"),
             encryption_key=_secret(given, "PRYSM_ENCRYPTION_KEY"),
             host=given.get("PRYSM_HOST", "127.0.0.1"),
             port=_whole(given, "PRYSM_PORT", 8080, 0, MAX_PORT),
@@ -60,7 +60,14 @@ def _url(given: Mapping[str, str], name: str, schemes: tuple[str, ...]) -> str |
 
 def _secret(given: Mapping[str, str], name: str) -> str | None:
     value = given.get(name)
-    if value is not None and not (value.isascii() and value.isprintable() and " " not in value):
+    if value is not None and not (value.isascii() and value.isprintable()):
+        raise ConfigError(f"{name} must be printable ASCII, so that it can be given again.", param=name)
+    return value
+
+
+def _bearer(given: Mapping[str, str], name: str) -> str | None:
+    value = _secret(given, name)
+    if value is not None and " " in value:
         raise ConfigError(f"{name} must be printable ASCII without blanks, as it travels in a header.", param=name)
     return value
 

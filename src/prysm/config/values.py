@@ -124,12 +124,6 @@ def _network(value: str) -> str:
     return value
 
 
-def _seal(value: object) -> object:
-    if value == "spool":
-        raise ValueError('must be "strict": seal = "spool" is not available in this version')
-    return value
-
-
 Name: TypeAlias = Annotated[str, AfterValidator(_plain)]
 ModelId: TypeAlias = Annotated[str, AfterValidator(_callable)]
 TaskName: TypeAlias = Annotated[str, AfterValidator(_task)]
@@ -142,7 +136,7 @@ Tokens: TypeAlias = Annotated[int, Field(ge=1)]
 Chance: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Period: TypeAlias = Annotated[timedelta | None, BeforeValidator(_period)]
 Network: TypeAlias = Annotated[str, AfterValidator(_network)]
-Seal: TypeAlias = Annotated[Literal["strict"], BeforeValidator(_seal)]
+Seal: TypeAlias = Literal["strict", "spool"]
 
 
 class Table(BaseModel):

@@ -1,0 +1,160 @@
+"""The fields of a record, `prysmproof/2`: of the run, and of each of its stages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prysm import __version__
+from prysm.proof.hashing import stage_digest, text_digest
+from prysm.proof.verify import VERSION
+from prysm.receipt.spelling import amount, canonical, decimal, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from prysm.core.account import Account
+    from prysm.core.plan import ChatRequest, Plan
+    from prysm.core.run import Evidence, Finished, Stage, Verdict
+    from prysm.proof.canonical import Json
+
+_WIRE_TEXT_LIMIT = 200
+"""Characters kept of a name a provider chose for itself."""
+
+
+def beginning(
+    request: ChatRequest, plan: Plan, request_id: UUID, created: datetime, price_version: str
+) -> dict[str, Json]:
+    """What is known of a run before its first call."""
+    return {
+        "v": VERSION,
+        "request_id": str(request_id),
+        "created": rfc3339(created),
+        "stream": request.stream,
+        "simulated": any(model.simulated for model in plan.models),
+        "gateway": {"name": "prysm", "version": __version__},
+        "policy": {"id": plan.policy.id, "bar": decimal(plan.policy.bar)} if request.orchestrated else None,
+        "strategy": {"name": plan.strategy, "forced": plan.forced},
+        "mode": plan.mode,
+        "task": plan.profile.task,
+        "plan": {"reason_digest": text_digest(plan.reason)},
+        "degraded": list(plan.degraded),
+        "cost": {"nano_usd": None, "price_version": price_version},
+        "retention": _retention(request),
+    }
+
+
+def ending(run: Finished, spent: Account) -> dict[str, Json]:
+    """What became of it; a reason that grew on the way, and what turned out to be simulated, among it."""
+    verdict = run.verdict
+    score = verdict.score if verdict else None
+    return {
+        "outcome": run.outcome,
+        "error": run.error,
+        "simulated": any(stage.model.simulated for stage in run.stages if stage.model),
+        "plan": {"reason_digest": text_digest(run.plan.reason)},
+        "answer": _answer(verdict),
+        "confidence": decimal(score.confidence if score else None),
+        "agreement": decimal(score.agreement if score else None),
+        "method": score.method if score else None,
+        "evidence": _evidence(score.evidence if score else None),
+        "degraded": list(run.degraded),
+        "usage": {
+            "input_tokens": spent.prompt_tokens,
+            "output_tokens": spent.completion_tokens,
+            "estimated": spent.estimated,
+        },
+        "cost": {"nano_usd": amount(spent.total_nano), "price_version": run.price_version},
+        "latency_ms": run.latency_ms,
+    }
+
+
+def cut_off() -> dict[str, Json]:
+    """The ending of a run whose gateway died: what it had spent and done by then is not known."""
+    return {
+        "outcome": "interrupted",
+        "error": "interrupted",
+        "answer": None,
+        "confidence": None,
+        "agreement": None,
+        "method": None,
+        "evidence": None,
+        "usage": {"input_tokens": None, "output_tokens": None, "estimated": False},
+        "latency_ms": None,
+    }
+
+
+def _retention(request: ChatRequest) -> str:
+    """How long the text is kept: "none", "zero" where the caller insisted on that, or seconds ("3600s")."""
+    if request.kept_s is not None:
+        return f"{request.kept_s}s"
+    return "zero" if request.retention_zero else "none"
+
+
+def _answer(verdict: Verdict | None) -> Json:
+    if verdict is None:
+        return None
+    candidate = verdict.candidate
+    return {
+        "stage": candidate.stage,
+        "model": candidate.model.id,
+        "display": candidate.model.display,
+        "provider": candidate.model.provider,
+        "finish": candidate.completion.finish_reason,
+    }
+
+
+def _evidence(evidence: Evidence | None) -> Json:
+    """The figures behind the confidence: with an outcome beside them, a row that calibration can be fitted on."""
+    if evidence is None:
+        return None
+    features: dict[str, Json] = {name: f"{value:.4f}" for name, value in evidence.features.items() if value}
+    return {"situation": evidence.situation, "task_class": evidence.task_class, "features": features}
+
+
+def stage_bodies(stages: Sequence[Stage]) -> tuple[tuple[bytes, ...], list[Json], str | None]:
+    """Canonical bodies, the list for the record, and the digest of the last."""
+    bodies: list[bytes] = []
+    digests: list[str] = []
+    for stage in stages:
+        body = canonical(_stage_body(stage, [digests[parent] for parent in stage.parents]))
+        bodies.append(body)
+        digests.append(stage_digest(body))
+    listed: list[Json] = [
+        {"i": stage.i, "kind": stage.kind, "digest": digest} for stage, digest in zip(stages, digests, strict=True)
+    ]
+    return tuple(bodies), listed, digests[-1] if digests else None
+
+
+def _stage_body(stage: Stage, parents: list[str]) -> Json:
+    done, usage = stage.completion, stage.usage
+    return {
+        "i": stage.i,
+        "kind": stage.kind,
+        "status": stage.status,
+        "parents": list(parents),
+        "started_ms": stage.started_ms,
+        "ended_ms": stage.ended_ms,
+        "model": stage.model.id if stage.model else None,
+        "provider": stage.model.provider if stage.model else None,
+        "served": _wire(done.served_model if done else None),
+        "provider_request_id": _wire(done.provider_request_id if done else None),
+        "system_fingerprint": _wire(done.system_fingerprint if done else None),
+        "finish": done.finish_reason if done else None,
+        "sample": stage.sample,
+        "tokens_in": usage.prompt_tokens if usage else None,
+        "tokens_out": usage.completion_tokens if usage else None,
+        "tokens_estimated": usage.estimated if usage else False,
+        "cost_nano_usd": amount(stage.cost_nano),
+        "error": stage.error,
+        "attempts": [{"status": a.status, "code": a.code, "ms": a.ms} for a in stage.attempts],
+        "note": stage.note,
+    }
+
+
+def _wire(text: str | None) -> str | None:
+    """A provider's own word, cut to a bound and made safe to encode."""
+    if text is None or (len(text) <= _WIRE_TEXT_LIMIT and text.isascii()):
+        return text
+    return text[:_WIRE_TEXT_LIMIT].encode(errors="replace").decode()

@@ -1,0 +1,31 @@
+"""From a record to signed bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from prysm.proof.dsse import pae
+from prysm.proof.hashing import PAYLOAD_TYPE, proof_hash
+from prysm.proof.sealed import Sealed
+from prysm.receipt.spelling import b64, canonical
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from prysm.proof.canonical import Json
+    from prysm.proof.signing import SigningKey
+
+
+def seal(request_id: UUID, record: dict[str, Json], stages: tuple[bytes, ...], key: SigningKey) -> Sealed:
+    """Write the record canonically and sign it (DSSE: over type and bytes, never over a parsed form)."""
+    payload = canonical(record)
+    signed = pae(PAYLOAD_TYPE, payload)
+    digest = hashlib.sha256(signed).digest()
+    return Sealed(request_id, payload, proof_hash(payload), stages, key.kid, key.sign(signed), digest)
+
+
+def envelope(sealed: Sealed) -> dict[str, object]:
+    """The DSSE envelope; a receipt from before receipts were signed has no signature in it."""
+    signatures = [] if sealed.signature is None else [{"keyid": sealed.kid, "sig": b64(sealed.signature)}]
+    return {"payloadType": PAYLOAD_TYPE, "payload": b64(sealed.payload), "signatures": signatures}
