@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections import defaultdict
 from contextlib import suppress
@@ -12,15 +11,10 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from prysm.proof.canonical import Json, canonical
-from prysm.proof.entry import entry
-from prysm.proof.hashing import proof_hash, stage_digest
+from tests.signed_receipts import RUN, Log
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-RUN = "0b8e7f0c-6b1f-4ef7-9d0a-3f1f5f3d2a11"
 
 
 @dataclass(frozen=True)
@@ -64,8 +58,12 @@ class ScriptedGateway:
         self.script[path].append(Said(200, body, {"content-type": "text/event-stream"}, cut))
 
     def answer_to(self, path: str) -> Said:
-        """Take the next answer for `path`."""
-        answers = self.script.get(path) or [Said(404, b'{"error": {"message": "no such thing", "code": "x"}}', {})]
+        """Take the next answer for `path`, or for it without its query."""
+        answers = (
+            self.script.get(path)
+            or self.script.get(path.partition("?")[0])
+            or [Said(404, b'{"error": {"message": "no such thing", "code": "x"}}', {})]
+        )
         return answers.pop(0) if len(answers) > 1 else answers[0]
 
 
@@ -109,59 +107,23 @@ def gateway() -> Iterator[ScriptedGateway]:
 
 @dataclass
 class Sealed:
-    """A small receipt that holds: the proof document and its stage documents."""
+    """A receipt that holds: the proof document, its stage documents, the gateway's keys, and the log it is in."""
 
+    log: Log
     document: dict[str, Any]
     stages: list[dict[str, Any]]
+    keys: dict[str, Any]
 
     def served_by(self, gateway: ScriptedGateway, run: str = RUN) -> None:
         """Have a gateway serve it."""
         gateway.says(f"/v1/proof/{run}", self.document)
+        gateway.says("/.well-known/prysm-keys.json", self.keys)
         for i, stage in enumerate(self.stages):
             gateway.says(f"/v1/proof/{run}/stages/{i}", stage)
 
 
 @pytest.fixture
 def receipt() -> Sealed:
-    bodies: list[bytes] = []
-    digests: list[Json] = []
-    for i, kind in enumerate(("plan", "answer")):
-        bodies.append(canonical({"i": i, "kind": kind, "parents": digests[:i]}))
-        digests.append(stage_digest(bodies[-1]))
-    listed: list[Json] = [{"i": i, "kind": kind, "digest": digests[i]} for i, kind in enumerate(("plan", "answer"))]
-    payload = canonical(
-        {
-            "v": "prysmproof/2",
-            "request_id": RUN,
-            "stages": listed,
-            "head": digests[-1],
-            "answer": {"model": "sandbox-small", "provider": "sandbox"},
-            "policy": None,
-            "mode": "balanced",
-            "strategy": {"name": "single", "forced": False},
-            "usage": {"input_tokens": 3, "output_tokens": 5},
-            "cost": {"nano_usd": "12000"},
-            "latency_ms": 7,
-            "sealed": "2026-11-20T06:00:00.000Z",
-            "outcome": "ok",
-            "confidence": None,
-            "agreement": None,
-            "simulated": True,
-            "degraded": [],
-        }
-    )
-    document = {
-        "verified": True,
-        "request_id": RUN,
-        "entry": entry(payload),
-        "proof": {
-            "version": 2,
-            "proof_hash": "sha256:" + proof_hash(payload).hex(),
-            "envelope": {"payload": base64.b64encode(payload).decode(), "signatures": []},
-        },
-    }
-    stages = [
-        {"request_id": RUN, "i": i, "digest": digests[i], "body": base64.b64encode(body).decode()}
-        for i, body in enumerate(bodies)
-    ]
-    return Sealed(document, stages)
+    log = Log()
+    document = log.document()
+    return Sealed(log, document, document.pop("stages"), document.pop("keys"))

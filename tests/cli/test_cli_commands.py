@@ -68,6 +68,7 @@ def prysm(gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     monkeypatch.setenv("PRYSM_BASE_URL", gateway.url)
     monkeypatch.setenv("PRYSM_API_KEY", KEY)
     monkeypatch.setenv("PRYSM_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("PRYSM_TRUST_FILE", str(tmp_path / "trust.json"))
     return lambda *args, **options: CliRunner().invoke(app, args, **options)
 
 
@@ -201,7 +202,8 @@ def test_a_receipt_that_was_saved_verifies_without_a_gateway(
     done = prysm("proof", "verify", str(file), "--url", "http://127.0.0.1:1")
     assert done.exit_code == 0
     said = [line.split()[0] for line in done.stdout.splitlines()]
-    assert said == ["ok", "ok", "ok", "not", "not", "ok", "ok"]
+    assert said == ["L1"] * 5 + ["L2", "L3", "L4", "L5", "L6", "GOOD."]
+    assert "L1 ok          signature" in done.stdout
 
 
 def test_a_receipt_that_was_changed_fails(
@@ -210,10 +212,10 @@ def test_a_receipt_that_was_changed_fails(
     receipt.stages[0]["body"] = "AAAA"
     receipt.served_by(gateway)
     done = prysm("proof", "verify", RUN, "--json")
-    assert done.exit_code == 1
+    assert done.exit_code == 12
     report = json.loads(done.stdout)
     assert [check["name"] for check in report["checks"] if check["ok"] is False] == ["stages"]
-    assert report["ok"] is False
+    assert (report["ok"], report["failed_level"]) == (False, 2)
 
 
 def test_a_receipt_is_shown_for_people(
@@ -222,7 +224,7 @@ def test_a_receipt_is_shown_for_people(
     receipt.served_by(gateway)
     shown = prysm("proof", "get", RUN).stdout
     lines = {" ".join(line.split()) for line in shown.splitlines()}
-    assert {"model sandbox-small", "confidence –", "cost_usd $0.000012", "degraded –"} <= lines
+    assert {"model sandbox-small", "agreement –", "cost_usd $0.000012", "degraded –"} <= lines
     assert "gateway says  verified" in shown
     assert json.loads(prysm("proof", "get", RUN, "--json").stdout) == receipt.document
 

@@ -26,7 +26,8 @@ COMMANDS = {
     "replay": "Try the strategies on recorded answers.",
     "sandbox": "Serve models that fail, to try the gateway against.",
     "calibrate": "Fit confidence to your own outcomes.",
-    "proof": "Fetch a receipt, or check one.",
+    "proof": "Fetch a receipt, or check one; export, delete; keys.",
+    "fsck": "Recompute all receipts and the log, and name what is wrong.",
     "feedback": "Say whether an answer was right.",
     "outcomes": "Show what was said of the answers, or export it.",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import uuid4
 
 import typer
 import uvicorn
@@ -23,8 +25,13 @@ from prysm.config import Config, Endpoint, Settings, load_config
 from prysm.errors import ConfigError, PrysmError
 from prysm.providers import managed, weights
 from prysm.store.embedded import EmbeddedPostgres
+from prysm.store.log.begin import open_log
+from prysm.store.log.pin import Pins
+from prysm.store.notary import INSTANCES, PINS, spool_in
+from prysm.store.presence import Presence, check_writable
 from prysm.store.revision import is_current
 from prysm.telemetry import configure_logging
+from prysm.vault import Vault, key_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +61,7 @@ def serve(
         url = settings.database_url or running.enter_context(EmbeddedPostgres.start(settings.data_dir)).url
         if not is_current(url):
             import_module("prysm.store.migrate").migrate(url)  # SQLAlchemy and Alembic take a third of a second
+        asyncio.run(_check_sealing(settings, loaded, url))
         key = root_key(settings.data_dir, settings.root_key)
         _hand_down(settings, url, model)
         threading.Thread(target=_greet, args=(settings, key), daemon=True).start()
@@ -95,6 +103,16 @@ def _local_model(loaded: Config, settings: Settings) -> Iterator[managed.Managed
         yield server
     finally:
         server.stop()
+
+
+async def _check_sealing(settings: Settings, loaded: Config, url: str) -> None:
+    """Begin the log, or say in one line why no receipt can be kept: the workers would each print a traceback."""
+    check_writable(settings.data_dir / PINS)
+    Presence(settings.data_dir / INSTANCES, uuid4()).close()
+    spool_in(settings.data_dir, wanted=loaded.proof.seal == "spool")
+    pins = Pins(settings.data_dir / PINS)
+    await open_log(url, Vault(settings.encryption_key or key_path(settings.data_dir)), pins)
+    await pins.close()
 
 
 def _hand_down(settings: Settings, url: str, model: managed.ManagedServer | None) -> None:

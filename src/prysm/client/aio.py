@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import httpx
 
 from prysm.client import wire
-from prysm.client.errors import GatewayError, transport_errors_named
+from prysm.client.allowance import Allowance
+from prysm.client.errors import PrysmClientError, transport_errors_named
 from prysm.client.events import ChunkReader
-from prysm.client.receipt import stage_count, verify_document
+from prysm.client.receipt import verification, whole_document
 from prysm.client.wire import DEFAULT_TIMEOUT, Call, Prompt, Target
 
 if TYPE_CHECKING:
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from prysm.client.receipt import Asking
     from prysm.client.reply import Reply
-    from prysm.proof.verify import Report
+    from prysm.proof.report import Report
+    from prysm.proof.trust import Trust
 
 
 class AsyncPrysm:
@@ -102,19 +104,13 @@ class AsyncPrysm:
 
     async def proof_document(self, request_id: str) -> Reply:
         """As `Prysm.proof_document`."""
-        document = await self.proof(request_id)
-        try:
-            stages = [await self._send(wire.stage(request_id, i)) for i in range(stage_count(document))]
-        except GatewayError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
-            return document  # a stage is gone: the report will say that stages were not checked
-        document["stages"] = stages
+        document: Reply = await self._follow(whole_document(request_id))
         return document
 
-    async def verify_proof(self, request_id: str) -> Report:
+    async def verify_proof(self, request_id: str, *, trust: Trust | None = None, **given: Any) -> Report:
         """As `Prysm.verify_proof`."""
-        return verify_document(await self.proof_document(request_id), request_id)
+        report: Report = await self._follow(verification(request_id, trust, given))
+        return report
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -137,7 +133,30 @@ class AsyncPrysm:
     async def _send(self, call: Call) -> Reply:
         with transport_errors_named(self._target.base_url):
             response = await self._http.send(call.request(self._http))
-        return wire.read(response)
+        return wire.read(response, response.content)
+
+    async def _follow(self, asking: Asking) -> Any:
+        allowed = Allowance(self._target.base_url)
+        try:
+            call = next(asking)
+            while True:
+                try:
+                    reply = await self._fetch(call, allowed)
+                except PrysmClientError as error:
+                    call = asking.throw(error)
+                else:
+                    call = asking.send(reply)
+        except StopIteration as done:
+            return done.value
+
+    async def _fetch(self, call: Call, allowed: Allowance) -> Reply:
+        with transport_errors_named(self._target.base_url):
+            response = await self._http.send(call.request(self._http, allowed.timeout()), stream=True)
+            try:
+                body = b"".join([allowed.taken(data) async for data in response.aiter_bytes()])
+            finally:
+                await response.aclose()
+        return wire.read(response, body)
 
     async def _open(self, call: Call) -> AsyncStream:
         with transport_errors_named(self._target.base_url):
@@ -145,7 +164,7 @@ class AsyncPrysm:
             if not response.is_success:
                 await response.aread()
         if not response.is_success:
-            wire.read(response)
+            wire.read(response, response.content)
         return AsyncStream(response, self._target.base_url)
 
 

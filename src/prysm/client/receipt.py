@@ -1,88 +1,93 @@
-"""Check a receipt on this side, from bytes alone."""
+"""Fetch a receipt with all that it takes to check it, and check it on this side."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from prysm.client.errors import BadAnswer
-from prysm.proof.entry import entry
-from prysm.proof.verify import Check, Report, verify_payload
+from prysm.client import wire
+from prysm.client.errors import BadAnswer, GatewayError, PrysmClientError
+from prysm.proof import verify
+from prysm.proof.document import MAX_STAGES, NoReceipt, require_receipt, stage_count
+from prysm.proof.trust import Refused, gap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator
+
+    from prysm.client.reply import Reply
+    from prysm.client.wire import Call
+    from prysm.proof.report import Report
+    from prysm.proof.trust import Trust
+
+    Asking: TypeAlias = Generator[Call, Reply, Any]
+    """Yields calls and is sent their replies, or has the error of a refusal thrown into it."""
+
+LOG_WAIT_S = 2
+"""How long the gateway may wait for a fresh receipt to come into the log."""
 
 
-def verify_document(document: Mapping[str, Any], request_id: str | None = None) -> Report:
-    """Recompute the receipt in a proof document, the answer of `GET /v1/proof/{id}`.
+def verify_document(document: object, request_id: str | None = None, **given: Any) -> Report:
+    """Recompute the receipt in a proof document, the answer of `GET /v1/proof/{id}`. Needs no network.
 
-    With a list under `stages` (each an answer of `/v1/proof/{id}/stages/{i}`) the stages are checked too.
-    `request_id` is the run it must be of; default: the one the document names. Needs no network.
-    Raises `BadAnswer` when the document is no proof at all; a defect in a proof is a failed check.
+    `request_id` and what else may be given: see `prysm.proof.verify.verify_document`. Raises `BadAnswer` when the
+    document is no proof at all; a defect in a proof is a failed check.
     """
-    encoded, claimed = _envelope(document)
-    payload = _decoded(encoded)
-    if payload is None:
-        return Report((Check("payload", ok=False, detail="the payload is not base64"),))
-    wanted = plain_id(request_id or str(document.get("request_id")))
-    checks = verify_payload(payload, claimed, _bodies(document)).checks
-    return Report((*checks, _check_run(payload, wanted), _check_entry(payload, document)))
+    return verify.verify_document(_receipt(document), request_id, **given)
 
 
-def plain_id(request_id: str) -> str:
-    """The id of a run from either spelling of it."""
-    return request_id.strip().removeprefix("prysm-").lower()
+def whole_document(request_id: str) -> Asking:
+    """The receipt, in the log if that does not take long, with its `stages` and the gateway's `keys`.
+
+    Without `stages` when one of them is gone, without `keys` when the gateway publishes none: the report will say so.
+    """
+    document = yield wire.proof(request_id, wait_s=LOG_WAIT_S)
+    stages = yield from _stages(request_id, stage_count(_receipt(document)))
+    if stages is not None:
+        document["stages"] = stages
+    if (keys := (yield from _if_there(wire.keys()))) is not None:
+        document["keys"] = keys
+    return document
 
 
-def stage_count(document: Mapping[str, Any]) -> int:
-    """How many stages the record lists; 0 when it cannot be read, which the verification will say."""
-    listed = _record(_decoded(_envelope(document)[0]) or b"").get("stages")
-    return len(listed) if isinstance(listed, list) else 0
+def _stages(request_id: str, count: int) -> Asking:
+    """All stages; None when one of them is gone, or when there are more than any verifier takes."""
+    stages: list[Any] = []
+    while len(stages) < count <= MAX_STAGES:
+        stage = yield from _if_there(wire.stage(request_id, len(stages)))
+        if stage is None:
+            break
+        stages.append(stage)
+    return stages if len(stages) == count else None
 
 
-def _envelope(document: Mapping[str, Any]) -> tuple[str, str]:
+def verification(request_id: str, trust: Trust | None, given: dict[str, Any]) -> Asking:
+    """The report on a receipt, with a consistency proof where what is remembered calls for one."""
+    document = yield from whole_document(request_id)
+    if given.get("consistency") is None and trust is not None and (sizes := gap(document, trust)) is not None:
+        given = {**given, "consistency": (yield from _asked(wire.consistency(*sizes)))}
+    return verify_document(document, request_id, trust=trust, **given)
+
+
+def _asked(call: Call) -> Asking:
+    """The answer, or that there was none: a gateway that will not prove its history has failed to."""
     try:
-        proof = document["proof"]
-        return str(proof["envelope"]["payload"]), str(proof["proof_hash"])
-    except (KeyError, TypeError) as error:
-        raise BadAnswer("This is no receipt: it has no proof.envelope.payload or no proof.proof_hash.") from error
+        return (yield call)
+    except PrysmClientError as error:
+        return Refused(error.message)
 
 
-def _decoded(text: str) -> bytes | None:
+def _if_there(call: Call) -> Asking:
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        return (yield call)
+    except GatewayError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
         return None
 
 
-def _record(payload: bytes) -> Mapping[str, Any]:
+def _receipt(document: object) -> Any:
     try:
-        record = json.loads(payload)
-    except (ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _bodies(document: Mapping[str, Any]) -> Sequence[bytes] | None:
-    stages = document.get("stages")
-    if not isinstance(stages, list):
-        return None
-    # What cannot be decoded becomes no bytes, whose digest matches nothing.
-    return [(_decoded(str(stage.get("body"))) if isinstance(stage, dict) else None) or b"" for stage in stages]
-
-
-def _check_run(payload: bytes, wanted: str) -> Check:
-    """A valid receipt of another run proves nothing about this one."""
-    named = str(_record(payload).get("request_id"))
-    same = named == wanted
-    return Check("request_id", ok=same, detail=named if same else f"of the run {named[:80]!r}, not of {wanted}")
-
-
-def _check_entry(payload: bytes, document: Mapping[str, Any]) -> Check:
-    """What is shown beside the payload must be what the payload says."""
-    if "entry" not in document:
-        return Check("entry", ok=None, detail="the document has no summary")
-    same = document["entry"] == entry(payload)
-    return Check("entry", ok=same, detail="the summary is the payload's own" if same else "the summary is forged")
+        require_receipt(document)
+    except NoReceipt as error:
+        raise BadAnswer(f"This is no receipt: {error}.") from error
+    return document

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import httpx
 
 from prysm.client import wire
-from prysm.client.errors import GatewayError, transport_errors_named
+from prysm.client.allowance import Allowance
+from prysm.client.errors import PrysmClientError, transport_errors_named
 from prysm.client.events import ChunkReader
-from prysm.client.receipt import stage_count, verify_document
+from prysm.client.receipt import verification, whole_document
 from prysm.client.wire import DEFAULT_TIMEOUT, Call, Prompt, Target
 
 if TYPE_CHECKING:
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from prysm.client.receipt import Asking
     from prysm.client.reply import Reply
-    from prysm.proof.verify import Report
+    from prysm.proof.report import Report
+    from prysm.proof.trust import Trust
 
 
 class Prysm:
@@ -115,20 +117,21 @@ class Prysm:
         return self._send(wire.proof(request_id))
 
     def proof_document(self, request_id: str) -> Reply:
-        """Fetch a receipt with all its stages: what `verify_document` checks without a network."""
-        document = self.proof(request_id)
-        try:
-            stages = [self._send(wire.stage(request_id, i)) for i in range(stage_count(document))]
-        except GatewayError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
-            return document  # a stage is gone: the report will say that stages were not checked
-        document["stages"] = stages
+        """Fetch a receipt with all its stages and the gateway's keys: what `verify_document` checks offline.
+
+        A receipt that is not in the log yet is waited for, up to two seconds.
+        """
+        document: Reply = self._follow(whole_document(request_id))
         return document
 
-    def verify_proof(self, request_id: str) -> Report:
-        """Fetch a receipt with its stages and recompute it here; the gateway's own verdict is not believed."""
-        return verify_document(self.proof_document(request_id), request_id)
+    def verify_proof(self, request_id: str, *, trust: Trust | None = None, **given: Any) -> Report:
+        """Fetch a receipt with its stages and recompute it here; the gateway's own verdict is not believed.
+
+        `trust`: what `prysm.proof.trust` remembers of logs. Pinned `keys`, `witnesses`, `openings` and `texts` are
+        taken as by `verify_document`. Without `keys` the gateway's own are used, and the report says so.
+        """
+        report: Report = self._follow(verification(request_id, trust, given))
+        return report
 
     def close(self) -> None:
         """Close the connections."""
@@ -151,7 +154,30 @@ class Prysm:
     def _send(self, call: Call) -> Reply:
         with transport_errors_named(self._target.base_url):
             response = self._http.send(call.request(self._http))
-        return wire.read(response)
+        return wire.read(response, response.content)
+
+    def _follow(self, asking: Asking) -> Any:
+        allowed = Allowance(self._target.base_url)
+        try:
+            call = next(asking)
+            while True:
+                try:
+                    reply = self._fetch(call, allowed)
+                except PrysmClientError as error:
+                    call = asking.throw(error)
+                else:
+                    call = asking.send(reply)
+        except StopIteration as done:
+            return done.value
+
+    def _fetch(self, call: Call, allowed: Allowance) -> Reply:
+        with transport_errors_named(self._target.base_url):
+            response = self._http.send(call.request(self._http, allowed.timeout()), stream=True)
+            try:
+                body = b"".join(map(allowed.taken, response.iter_bytes()))
+            finally:
+                response.close()
+        return wire.read(response, body)
 
     def _open(self, call: Call) -> Stream:
         with transport_errors_named(self._target.base_url):
@@ -159,7 +185,7 @@ class Prysm:
             if not response.is_success:
                 response.read()
         if not response.is_success:
-            wire.read(response)
+            wire.read(response, response.content)
         return Stream(response, self._target.base_url)
 
 

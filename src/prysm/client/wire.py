@@ -80,10 +80,13 @@ class Call:
     path: str
     content: bytes | None = None
 
-    def request(self, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
-        """Build it with a client's address, headers and timeouts."""
+    def request(
+        self, client: httpx.Client | httpx.AsyncClient, timeout: httpx.Timeout | None = None
+    ) -> httpx.Request:
+        """Build it with a client's address, headers and, unless one is given, timeouts."""
         headers = {"content-type": "application/json"} if self.content is not None else {}
-        return client.build_request(self.method, self.path, content=self.content, headers=headers)
+        patience = client.timeout if timeout is None else timeout
+        return client.build_request(self.method, self.path, content=self.content, headers=headers, timeout=patience)
 
 
 def orchestrate(prompt: Prompt, fields: Mapping[str, Any]) -> Call:
@@ -113,9 +116,9 @@ def usage(by: str | None) -> Call:
     return Call("GET", "/v1/usage" + (f"?by={quote(by, safe='')}" if by else ""))
 
 
-def proof(request_id: str) -> Call:
-    """`GET /v1/proof/{request_id}`."""
-    return Call("GET", f"/v1/proof/{quote(request_id, safe='')}")
+def proof(request_id: str, *, wait_s: int | None = None) -> Call:
+    """`GET /v1/proof/{request_id}`; the gateway may wait up to `wait_s` seconds until the receipt is in the log."""
+    return Call("GET", f"/v1/proof/{quote(request_id, safe='')}" + ("" if wait_s is None else f"?wait={wait_s}"))
 
 
 def feedback(request_id: str, fields: Mapping[str, Any]) -> Call:
@@ -133,6 +136,17 @@ def stage(request_id: str, i: int) -> Call:
     return Call("GET", f"/v1/proof/{quote(request_id, safe='')}/stages/{i}")
 
 
+def keys() -> Call:
+    """`GET /.well-known/prysm-keys.json`."""
+    return Call("GET", "/.well-known/prysm-keys.json")
+
+
+def consistency(origin: str, smaller: int, larger: int) -> Call:
+    """`GET /v1/log/proof/consistency`."""
+    query = f"from={smaller}&to={larger}&origin={quote(origin, safe='')}"
+    return Call("GET", f"/v1/log/proof/consistency?{query}")
+
+
 def _merged(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields that were given, `extra_body` laid over them as in OpenAI's client; None means not given."""
     plain = {name: value for name, value in fields.items() if value is not None and name != "extra_body"}
@@ -147,11 +161,11 @@ def _post(path: str, body: Mapping[str, Any]) -> Call:
     return Call("POST", path, content)
 
 
-def read(response: httpx.Response) -> Reply:
-    """Parse a response whose body is in memory. Raises `GatewayError` or `BadAnswer`."""
+def read(response: httpx.Response, body: bytes) -> Reply:
+    """Parse a response and its body. Raises `GatewayError` or `BadAnswer`."""
     request_id = response.headers.get("x-request-id")
     try:
-        reply = parse_object(response.content)
+        reply = parse_object(body)
     except ValueError as error:
         raise BadAnswer(
             f"{response.url.copy_with(query=None)} answered {response.status_code} with something that is not a "
