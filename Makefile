@@ -17,7 +17,7 @@ serve: $(STAMP) ## start the gateway on http://127.0.0.1:8080 (ARGS="--port 9000
 	@exec $(BIN)/prysm serve $(ARGS)
 
 test: lint types ## lint, types, import contracts, tests, coverage (ARGS="tests/core -k name" and the like)
-	$(BIN)/pytest --numprocesses auto --cov --cov-report term:skip-covered $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist worksteal --cov --cov-report term:skip-covered $(ARGS)
 
 lint: $(STAMP) ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -13,7 +13,7 @@ import json
 import signal
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="turns of both servers (default 5)")
     parser.add_argument("--concurrency", type=int, default=32, help="connections (default 32)")
     parser.add_argument("--memory", action="store_true", help="whether the gateway's memory grows with requests")
+    parser.add_argument(
+        "--sealing", action="store_true", help="what receipts cost: the gateway with and without them"
+    )
     parser.add_argument("--stream", action="store_true", help=f"streamed answers of {len(PARTS)} chunks")
     parser.add_argument(
         "--streams",
@@ -66,12 +69,22 @@ def _compare(args: argparse.Namespace) -> str:
     with ExitStack() as running:
         folder = _folder(running)
         provider = running.enter_context(servers.upstream(folder))
-        bare = running.enter_context(servers.bare_handler(folder, provider))
+        bare = running.enter_context(_yardstick(args, folder, provider))
         gateway = running.enter_context(servers.gateway(folder, provider))
         found = [_compared(args, gateway, bare, ask, requests) for ask, requests in _asks(args)]
     if args.json:
         return _json(asdict(found[0]) if len(found) == 1 else [asdict(each) for each in found])
-    return "".join(_table(each, args.concurrency) for each in found) + (_per_chunk(found[1]) if args.stream else "")
+    tables = "".join(_table(each, args.concurrency, bare.name) for each in found)
+    return tables + (_sealing(found[0]) if args.sealing else _per_chunk(found[1]) if args.stream else "")
+
+
+def _yardstick(
+    args: argparse.Namespace, folder: Path, provider: servers.Server
+) -> AbstractContextManager[servers.Server]:
+    """What the gateway is compared with."""
+    if args.sealing:
+        return servers.gateway(folder, provider, sealed=False)
+    return servers.bare_handler(folder, provider)
 
 
 def _asks(args: argparse.Namespace) -> list[tuple[Ask, int]]:
@@ -96,6 +109,10 @@ def _compared(
 def _per_chunk(dripped: measure.Comparison) -> str:
     ours, bare = dripped.gateway.cpu_us / len(PARTS), dripped.bare.cpu_us / len(PARTS)
     return f"CPU per chunk where each comes alone: {ours:.0f} µs, the bare handler's {bare:.0f} µs\n"
+
+
+def _sealing(found: measure.Comparison) -> str:
+    return f"sealing: {found.gateway.cpu_us - found.bare.cpu_us:.0f} µs of CPU a request, Postgres apart\n"
 
 
 def _streams(args: argparse.Namespace) -> str:
@@ -132,7 +149,7 @@ def _json(found: dict[str, Any] | list[dict[str, Any]]) -> str:
     return json.dumps(found, indent=2) + "\n"
 
 
-def _table(found: measure.Comparison, concurrency: int) -> str:
+def _table(found: measure.Comparison, concurrency: int, yardstick: str) -> str:
     names = {
         "cpu_us": "CPU, Postgres apart (µs/request)",
         "postgres_cpu_us": "CPU of Postgres (µs/request)",
@@ -144,8 +161,8 @@ def _table(found: measure.Comparison, concurrency: int) -> str:
         "rps": f"requests/s, {concurrency} connections",
     }
     gateway, bare = asdict(found.gateway), asdict(found.bare)
-    rows = [f"{label:<36}{gateway[key]:>12.1f}{bare[key]:>14.1f}" for key, label in names.items()]
-    head = f"{'':<36}{'gateway':>12}{'bare handler':>14}"
+    rows = [f"{label:<36}{gateway[key]:>12.1f}{bare[key]:>18.1f}" for key, label in names.items()]
+    head = f"{'':<36}{'gateway':>12}{yardstick:>18}"
     spread = f"{found.lowest:.2f} to {found.highest:.2f} over the rounds"
     return "\n".join([head, *rows, f"ratio of CPU, Postgres apart: {found.ratio:.2f} ({spread})\n"])
 

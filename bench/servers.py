@@ -79,14 +79,18 @@ def bare_handler(folder: Path, provider: Server) -> Iterator[Server]:
 
 
 @contextmanager
-def gateway(folder: Path, provider: Server) -> Iterator[Server]:
-    """Run `prysm serve` as in production: embedded Postgres, every answer sealed, the access log on."""
+def gateway(folder: Path, provider: Server, *, sealed: bool = True) -> Iterator[Server]:
+    """Run `prysm serve` as in production: embedded Postgres, every answer sealed, the access log on.
+
+    `sealed=False` runs it without receipts, to be compared with.
+    """
+    name = "gateway" if sealed else "unsealed gateway"
     port, config = _free_port(), folder / "prysm.toml"
     config.write_text(CATALOG.format(port=provider.port))
-    own = {"PRYSM_CONFIG": str(config), "PRYSM_DATA_DIR": str(folder / "data"), "PRYSM_ROOT_KEY": KEY}
+    own = {"PRYSM_CONFIG": str(config), "PRYSM_DATA_DIR": str(folder / name), "PRYSM_ROOT_KEY": KEY}
     env = {name: value for name, value in os.environ.items() if not name.startswith("PRYSM_")} | own
-    command = [str(Path(sys.executable).with_name("prysm")), "serve", "--port", str(port), "--workers", "1"]
-    with _running("gateway", command, port, folder, env) as server:
+    prysm = [str(Path(sys.executable).with_name("prysm"))] if sealed else [sys.executable, "-m", "bench.unsealed"]
+    with _running(name, [*prysm, "serve", "--port", str(port), "--workers", "1"], port, folder, env) as server:
         yield server
 
 

@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 import psutil
 import pytest
+from tests.acceptance.outside import Outside, started
 from tests.providers.upstream import Upstream, running
 from tests.serving import AUTHORIZED, ROOT_KEY
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
 START_S = 60.0
+END_S = 10.0
 PRYSM = Path(sys.executable).with_name("prysm")
 
 
@@ -94,6 +96,13 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Process]]:
 
 
 @pytest.fixture
+def outside() -> Iterator[Outside]:
+    """A Postgres of this test alone."""
+    with started() as server:
+        yield server
+
+
+@pytest.fixture
 async def upstream() -> AsyncIterator[Upstream]:
     async with running() as server:
         yield server
@@ -122,6 +131,9 @@ def _end(process: Process) -> None:
     """Leave nothing behind, whatever the test did."""
     if process.popen.poll() is None:
         process.family = psutil.Process(process.popen.pid).children(recursive=True)
+        process.popen.terminate()  # so that it clears up; a test that kills it has looked at that itself
+        with suppress(subprocess.TimeoutExpired):
+            process.popen.wait(END_S)
         process.popen.kill()
     process.popen.wait()
     for survivor in process.survivors(5.0):

@@ -12,6 +12,7 @@ from tests.serving import SANDBOX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.acceptance.conftest import Process
 
@@ -52,6 +53,17 @@ def test_a_database_that_refuses_us_is_told_without_the_password(
     process = serve(toml=SANDBOX, PRYSM_DATABASE_URL=database_url.replace(password, "canary"))
     _assert_refused(process, "PRYSM_DATABASE_URL")
     assert "canary" not in process.log()
+
+
+@pytest.mark.parametrize("seal", ["strict", "spool"])
+@pytest.mark.parametrize("taken", ["instances", "pins"])
+def test_a_data_directory_that_cannot_be_written_to_is_named(
+    serve: Callable[..., Process], database_url: str, tmp_path: Path, seal: str, taken: str
+) -> None:
+    (tmp_path / ".prysm").mkdir()
+    (tmp_path / ".prysm" / taken).write_text("no folder")
+    toml = f'{SANDBOX}[proof]\nseal = "{seal}"\n'
+    _assert_refused(serve("--workers", "2", toml=toml, PRYSM_DATABASE_URL=database_url), f".prysm/{taken}")
 
 
 def test_a_wrong_variable_is_named(serve: Callable[..., Process]) -> None:
