@@ -324,7 +324,7 @@ def test_request_ids_are_128_random_bits() -> None:
 
 def test_the_envelope_carries_a_signature_over_type_and_payload() -> None:
     _, receipt = ensemble()
-    found: Any = envelope(receipt.sealed)
+    found: Any = envelope(receipt.sealed.signed())
     payload, [signature] = base64.b64decode(found["payload"]), found["signatures"]
     signed = b"DSSEv1 %d %b %d %b" % (35, found["payloadType"].encode(), len(payload), payload)
     assert signature["keyid"] == KEY.kid

@@ -51,7 +51,7 @@ class Receipt:
 
 
 def make_receipt(run: Finished, known: dict[str, Json], key: SigningKey) -> Receipt:
-    """Hash the stages, commit to the texts under fresh salts, write the canonical record, and sign it.
+    """Hash the stages, commit to the texts under fresh salts, and write the canonical record that `key` will sign.
 
     `known` is what `beginning` gave for the run.
     """

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
-from prysm.proof.dsse import pae
+from prysm.proof.dsse import digest
 from prysm.proof.hashing import PAYLOAD_TYPE, proof_hash
 from prysm.proof.sealed import Sealed
 from prysm.receipt.spelling import b64, canonical
@@ -18,11 +17,10 @@ if TYPE_CHECKING:
 
 
 def seal(request_id: UUID, record: dict[str, Json], stages: tuple[bytes, ...], key: SigningKey) -> Sealed:
-    """Write the record canonically and sign it (DSSE: over type and bytes, never over a parsed form)."""
+    """Write the record canonically, to be signed by `key` (DSSE: over type and bytes, never over a parsed form)."""
     payload = canonical(record)
-    signed = pae(PAYLOAD_TYPE, payload)
-    digest = hashlib.sha256(signed).digest()
-    return Sealed(request_id, payload, proof_hash(payload), stages, key.kid, key.sign(signed), digest)
+    named = digest(PAYLOAD_TYPE, payload)
+    return Sealed(request_id, payload, proof_hash(payload), stages, key.kid, digest=named, signer=key)
 
 
 def envelope(sealed: Sealed) -> dict[str, object]:

@@ -63,7 +63,7 @@ class Spool:
 
         Raises ProofUnavailable when the spool is full or cannot be written to.
         """
-        text = _written(sealed)
+        text = _written(sealed.signed())
         if self._used + len(text) > self._limit:
             raise _unusable("full")
         self._used += len(text)
