@@ -29,7 +29,8 @@ from prysm.proof.hashing import stage_digest
 from prysm.proof.sealed import Sealed
 from prysm.proof.signing import SigningKey, signature_holds
 from prysm.proof.verify import verify_opening
-from prysm.receipt import Receipt, beginning, envelope, new_request_id
+from prysm.proof.written import envelope
+from prysm.receipt import Receipt, beginning, new_request_id
 from prysm.receipt import make_receipt as signed_receipt
 from prysm.receipt.spelling import rfc3339
 

@@ -16,6 +16,7 @@ from prysm.api import documented, receipt_document
 from prysm.api.services import keys_document, read_body, services
 from prysm.api.verification import MOST_BYTES, judged
 from prysm.errors import NotFound, ProofDeleted
+from prysm.proof import written
 
 if TYPE_CHECKING:
     from prysm.api.services import Log, Place, Services
@@ -116,7 +117,7 @@ async def stage(request: Request, request_id: str, i: int) -> dict[str, Any]:
         raise await _gone(parts.log, await parts.log.place(wanted))
     if not 0 <= i < len(sealed.stages):
         raise NotFound(f"This receipt has {len(sealed.stages)} stages, numbered from 0.", code="proof_not_found")
-    return {"request_id": str(sealed.request_id)} | receipt_document.stage(i, sealed.stages[i])
+    return {"request_id": str(sealed.request_id)} | written.stage(i, sealed.stages[i])
 
 
 async def _place(parts: Services, request_id: UUID, wait_s: float) -> Place | None:

@@ -8,12 +8,10 @@ import orjson
 
 from prysm.errors import NotFound, ProofUnavailable
 from prysm.proof import tlog_proof
-from prysm.proof.entry import entry
-from prysm.proof.hashing import stage_digest
 from prysm.proof.report import INCLUSION, NEEDED
 from prysm.proof.strict import to_base64
 from prysm.proof.verify import verify_document
-from prysm.receipt import envelope
+from prysm.proof.written import envelope, receipt_document
 
 if TYPE_CHECKING:
     from prysm.api.services import KeysDocument, Place
@@ -25,18 +23,8 @@ def document(sealed: Sealed, place: Place | None, keys: KeysDocument) -> dict[st
 
     `verified`: signature and stages hold, so does inclusion once the log has the receipt, and nothing failed.
     """
-    shown = {
-        "request_id": str(sealed.request_id),
-        "entry": entry(sealed.payload),
-        "proof": {
-            "version": 2,
-            "proof_hash": "sha256:" + sealed.proof_hash.hex(),
-            "envelope": envelope(sealed),
-            "log": _log(place),
-        },
-    }
-    stages = [stage(i, body) for i, body in enumerate(sealed.stages)]
-    report = verify_document(shown | {"stages": stages, "keys": keys})
+    whole = receipt_document(sealed, _log(place))
+    report = verify_document(whole | {"keys": keys})
     # What is beyond inclusion takes something that only the reader has: a memory, witnesses, the openings.
     checks = [check for check in report.checks if check.level <= INCLUSION]
     needed = NEEDED if place is not None and place.state == "included" else NEEDED - {"inclusion"}
@@ -44,12 +32,8 @@ def document(sealed: Sealed, place: Place | None, keys: KeysDocument) -> dict[st
     listed = [
         {"name": check.name, "ok": check.ok, "level": check.level, "detail": check.detail} for check in checks
     ]
-    return {"verified": verified, "checks": listed} | shown
-
-
-def stage(i: int, body: bytes) -> dict[str, Any]:
-    """One stage: its canonical bytes, so that anyone can hash them."""
-    return {"i": i, "kind": _kind(body), "digest": stage_digest(body), "body": to_base64(body)}
+    del whole["stages"]  # they have a route of their own
+    return {"verified": verified, "checks": listed} | whole
 
 
 def text(sealed: Sealed, place: Place | None) -> str:
@@ -78,10 +62,3 @@ def _log(place: Place | None) -> dict[str, Any] | None:
         "inclusion": None if path is None else [to_base64(node) for node in path],
         "checkpoint": place.note,
     }
-
-
-def _kind(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)["kind"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return None

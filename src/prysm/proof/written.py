@@ -23,10 +23,10 @@ def receipt_document(sealed: Sealed, log: dict[str, Any] | None) -> dict[str, An
         "proof": {
             "version": 2,
             "proof_hash": "sha256:" + sealed.proof_hash.hex(),
-            "envelope": _envelope(sealed),
+            "envelope": envelope(sealed),
             "log": log,
         },
-        "stages": [_stage(i, body) for i, body in enumerate(sealed.stages)],
+        "stages": [stage(i, body) for i, body in enumerate(sealed.stages)],
     }
 
 
@@ -42,13 +42,14 @@ def included(origin: str, index: int, size: int, path: Sequence[bytes], note: st
     }
 
 
-def _envelope(sealed: Sealed) -> dict[str, Any]:
-    signed = sealed.kid is not None and sealed.signature is not None
-    signatures = [{"keyid": sealed.kid, "sig": to_base64(sealed.signature or b"")}] if signed else []
+def envelope(sealed: Sealed) -> dict[str, Any]:
+    """The DSSE envelope; a receipt from before receipts were signed has no signature in it."""
+    signatures = [] if sealed.signature is None else [{"keyid": sealed.kid, "sig": to_base64(sealed.signature)}]
     return {"payloadType": PAYLOAD_TYPE, "payload": to_base64(sealed.payload), "signatures": signatures}
 
 
-def _stage(i: int, body: bytes) -> dict[str, Any]:
+def stage(i: int, body: bytes) -> dict[str, Any]:
+    """One stage: its canonical bytes, so that anyone can hash them."""
     return {"i": i, "kind": _kind(body), "digest": stage_digest(body), "body": to_base64(body)}
 
 

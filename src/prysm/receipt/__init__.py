@@ -13,7 +13,7 @@ from prysm.proof.hashing import NONCE_BYTES, SALT_BYTES
 from prysm.receipt.commitments import Opening, commitments
 from prysm.receipt.intent import intent_of, interrupted
 from prysm.receipt.record import beginning, ending, stage_bodies
-from prysm.receipt.seal import envelope, seal
+from prysm.receipt.seal import seal
 from prysm.receipt.spelling import b64, rfc3339
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ __all__ = [
     "Opening",
     "Receipt",
     "beginning",
-    "envelope",
     "intent_of",
     "interrupted",
     "make_receipt",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prysm.proof.dsse import digest
 from prysm.proof.hashing import PAYLOAD_TYPE, proof_hash
 from prysm.proof.sealed import Sealed
-from prysm.receipt.spelling import b64, canonical
+from prysm.receipt.spelling import canonical
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -21,9 +21,3 @@ def seal(request_id: UUID, record: dict[str, Json], stages: tuple[bytes, ...], k
     payload = canonical(record)
     named = digest(PAYLOAD_TYPE, payload)
     return Sealed(request_id, payload, proof_hash(payload), stages, key.kid, digest=named, signer=key)
-
-
-def envelope(sealed: Sealed) -> dict[str, object]:
-    """The DSSE envelope; a receipt from before receipts were signed has no signature in it."""
-    signatures = [] if sealed.signature is None else [{"keyid": sealed.kid, "sig": b64(sealed.signature)}]
-    return {"payloadType": PAYLOAD_TYPE, "payload": b64(sealed.payload), "signatures": signatures}
