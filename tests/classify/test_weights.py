@@ -55,3 +55,10 @@ def test_the_packed_sum_is_the_sum_of_the_weights(prompt: str) -> None:
     reading = table.read(shown)
     assert max(scores[: len(TASKS)]) == pytest.approx(scores[TASKS.index(reading.task)])
     assert reading.compound == pytest.approx(sums[-2] * table.scales[-2] + table.biases[-2])
+
+
+@pytest.mark.parametrize(
+    "mark", ["()", ";\n", "{\n", "=>", "!=", "==", "+=", "->", "</", "::", "[i]", "__", ".py", '":']
+)
+def test_no_mark_of_code_is_overlooked(mark: str) -> None:
+    assert "#marks1" in signs(read([Message("user", f"look at {mark} here")]))

@@ -12,7 +12,7 @@ from prysm.core.chat import Sampling
 from prysm.core.plan import ChatRequest
 from prysm.core.tools import NamedTool, Tool, Toolbox
 from prysm.errors import InvalidRequest, UnsupportedParameter
-from prysm.planner.needs import bars, needs
+from prysm.planner.needs import BARS, bars, needs
 
 FIXED = model("fixed", 0.9, capabilities=frozenset({"fixed_sampling", "always_thinks", "reasoning"}))
 FREE = model("free", 0.5, capabilities=frozenset({"reasoning", "tools"}))
@@ -100,3 +100,9 @@ def test_a_model_that_makes_embeddings_plays_no_part_in_a_chat(param: str) -> No
     assert pool.plan(ask(pinned="free")).fallbacks == ()
     with pytest.raises(InvalidRequest, match="'embeds' makes embeddings"):
         pool.plan(ask(**{param: "embeds"}))
+
+
+def test_every_bar_is_looked_for_in_models() -> None:
+    forced = replace(TOOLS, choice="required")
+    wishes = [asked(forced, effort="high", temperature=0.2), asked(effort="none")]
+    assert {bar.capability for wish in wishes for bar in bars(wish)} == BARS

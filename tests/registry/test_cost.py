@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.scripted_models import model, profile
@@ -18,6 +20,9 @@ from prysm.registry.cost import (
     worst_cost,
 )
 
+if TYPE_CHECKING:
+    from prysm.core.model import Task
+
 rates = st.one_of(st.none(), st.integers(0, 10), st.integers(0, 10**12))
 counts = st.integers(0, 200_000)
 
@@ -31,6 +36,14 @@ def test_a_usual_call_is_the_prompt_and_a_usual_answer() -> None:
     read = profile("factual", prompt_tokens=1_000)
     assert expected_cost(model("a", price=Price(2_000_000, 3_000_000)), read) == 2_000 + 3 * 120
     assert expected_cost(model("a", price=Price(input=2)), read) is None
+
+
+@given(
+    st.builds(Price, input=rates, output=rates, cached_input=rates, reasoning=rates), counts, st.sampled_from(TASKS)
+)
+def test_a_usual_call_costs_what_its_price_says(price: Price, tokens: int, task: Task) -> None:
+    expected = expected_cost(model("a", price=price), profile(task, prompt_tokens=tokens))
+    assert expected == price.cost(Usage(tokens, EXPECTED_OUTPUT[task]))
 
 
 @given(

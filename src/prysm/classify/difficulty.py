@@ -55,14 +55,15 @@ def surface(features: Features, shown: AbstractSet[str], task: Task, *, numbers:
     """Add up what makes prompts hard, 0–100; each part has its ceiling."""
     if numbers and _SMALL_SUM.match(features.lower):
         return SUM
+    thought, bound, more = len(REASONING_WORDS & shown), len(CONSTRAINT_WORDS & shown), features.questions - 1
     return min(
         100.0,
         (LOOKUP if task == "factual" and _is_lookup(features) else _BASE[task])
         + min(30.0, 5.5 * math.log2(1 + features.words / 8))
-        + min(24.0, 8.0 * len(REASONING_WORDS & shown))
-        + min(16.0, 4.0 * len(CONSTRAINT_WORDS & shown))
-        + min(8.0, 1.0 * numbers)
-        + min(6.0, 2.0 * max(0, features.questions - 1))
+        + (min(24.0, 8.0 * thought) if thought else 0.0)
+        + (min(16.0, 4.0 * bound) if bound else 0.0)
+        + (min(8.0, 1.0 * numbers) if numbers else 0.0)
+        + (min(6.0, 2.0 * more) if more > 0 else 0.0)
         + min(8.0, features.lines / 3)
         + (8.0 if compound else 0.0),
     )

@@ -39,7 +39,6 @@ IMAGE_TOKENS, SMALL_IMAGE_TOKENS = 1_000, 85
 
 _WORD = re.compile(r"[a-zß-öø-ɏ][a-zß-öø-ɏ'+#]*|\d+")
 _QUOTED = re.compile(r"\"[^\"\n]{12,400}\"|[“„«][^“”«»\n]{12,400}[”“»]|(?<!\w)'(?=\w)[^\n]{12,400}?'(?!\w)")
-_QUOTES = frozenset('"“„«')
 QUOTED_SPACES = 3
 """Four quoted words or more: material to work on, not a request. Fewer are a name."""
 _OPENING = re.compile(r"[^a-z]+")
@@ -72,14 +71,14 @@ def read(messages: Sequence[Message], toolbox: Toolbox | None = None) -> Feature
     lower = text.lower()
     asking = _unquoted(lower)
     words = _words(sample)
-    chars = sum([len(message.text) for message in messages])
+    chars, beside = _lengths(messages, toolbox)
     return Features(
         text=text,
         lower=lower,
         asking=asking,
-        found=_WORD.findall(asking if _OPENING.split(asking, 1)[0] in COMMANDS else lower),
+        found=_WORD.findall(asking if asking is not lower and _OPENING.split(asking, 1)[0] in COMMANDS else lower),
         words=words if sample is prompt else round(words * len(prompt) / len(sample)),
-        prompt_tokens=_tokens(sample, words, chars) + _beside_text(messages, toolbox),
+        prompt_tokens=_tokens(sample, words, chars) + beside,
         questions=sample.count("?") + sample.count("？"),
         lines=sample.count("\n") + 1,
     )
@@ -99,7 +98,7 @@ def _ends(text: str, first: int, last: int) -> str:
 
 def _unquoted(lower: str) -> str:
     """Put one word for each quotation; where there are lines, quotes may be those of code."""
-    if "\n" in lower or (_QUOTES.isdisjoint(lower) and " '" not in lower):
+    if "\n" in lower or not ('"' in lower or "“" in lower or "„" in lower or "«" in lower or " '" in lower):
         return lower
     return _QUOTED.sub(lambda found: '"quoted"' if found[0].count(" ") >= QUOTED_SPACES else found[0], lower)
 
@@ -112,18 +111,21 @@ def _words(text: str) -> int:
     return spaced + len(_CJK.findall(text)) // 2 if unspaced else spaced
 
 
-def _beside_text(messages: Sequence[Message], toolbox: Toolbox | None) -> int:
-    """Estimate tokens of what is not text: images, tool calls, and what tools there are."""
-    images, chars = 0, 0
+def _lengths(messages: Sequence[Message], toolbox: Toolbox | None) -> tuple[int, int]:
+    """Count characters of text, and estimate tokens of what is not: images, tool calls, and what tools there are."""
+    text, images, chars = 0, 0, 0
     for message in messages:
-        chars += (
-            sum(len(call.name) + len(call.arguments) for call in message.tool_calls) if message.tool_calls else 0
-        )
-        if not isinstance(message.content, str):
-            images += sum(_image(part) for part in message.content if isinstance(part, ImagePart))
+        content = message.content
+        if isinstance(content, str):
+            text += len(content)
+        else:
+            text += len(message.text)
+            images += sum(_image(part) for part in content if isinstance(part, ImagePart))
+        for call in message.tool_calls:
+            chars += len(call.name) + len(call.arguments)
     for tool in toolbox.tools if toolbox else ():
         chars += len(tool.name) + len(tool.description or "") + len(orjson.dumps(tool.parameters or tool.format))
-    return images + chars // CHARS_PER_TOKEN
+    return text, images + chars // CHARS_PER_TOKEN
 
 
 def _image(part: ImagePart) -> int:

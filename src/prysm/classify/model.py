@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import compress, repeat
+from operator import add
 from typing import TYPE_CHECKING
 
 from prysm.core.model import TASKS
@@ -53,7 +54,7 @@ class Reading:
 class Weights:
     """Weights of every sign over `LANES`: packed in `table`, with a scale (one for all tasks) and a bias a lane.
 
-    `speaks` names the strong signs of each lane.
+    `speaks` names the strong signs of each lane, each with its place among them, the heaviest first.
     """
 
     version: str
@@ -83,8 +84,7 @@ class Weights:
         total = sum(map(self.table.get, shown, repeat(0)))
         *sums, compound, hard, known = _SUMS.unpack(total.to_bytes(_SUMS.size, "little"))
         damp = UNIT / math.sqrt(max(FEW, known))
-        scale = damp * self.scales[0]
-        scores = [one * scale + bias for one, bias in zip(sums, self.biases, strict=False)]
+        scores = list(map(add, map((damp * self.scales[0]).__mul__, sums), self.biases))
         grade = (hard - ZERO * known) * self.scales[-1] * damp + self.biases[-1]
         return Reading(
             task=TASKS[scores.index(max(scores))],
@@ -95,7 +95,7 @@ class Weights:
     def why(self, shown: AbstractSet[str], lane: str, most: int = 3) -> list[str]:
         """Return the signs that speak most for a lane, heaviest first."""
         strong = self.speaks[lane]
-        return [sign for _, sign in sorted([(-strong[sign], sign) for sign in strong.keys() & shown])[:most]]
+        return sorted(strong.keys() & shown, key=strong.__getitem__)[:most]
 
 
 @cache
@@ -105,9 +105,10 @@ def weights() -> Weights:
 
 
 def _strong(names: Sequence[str], weights: bytes) -> dict[str, int]:
-    """The signs that speak for one lane, with their stored weights."""
+    """The signs that speak for one lane, with their places from the heaviest; equal weights go by the alphabet."""
     speaks = bytes(byte >= SPEAKS for byte in range(256))
-    return dict(compress(zip(names, weights, strict=True), weights.translate(speaks)))
+    strong = compress(zip(weights, names, strict=True), weights.translate(speaks))
+    return {sign: place for place, (_, sign) in enumerate(sorted(strong, key=lambda row: (-row[0], row[1])))}
 
 
 def _packed(names: Sequence[str], weights: bytes) -> dict[str, int]:

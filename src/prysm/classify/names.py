@@ -64,7 +64,7 @@ def compared(text: str, lower: str, seen: AbstractSet[str], count: int) -> set[s
     if (first not in _ASKING and not text.rstrip().endswith("?")) or _SENTENCES.search(text):
         return {"@of_these"} if has_and and _OF_THESE.search(lower) else set()
     marks: set[str] = set()
-    two = (has_and or than) and len(set(_NAME.findall(text, 1))) > 1
+    two = (than or "between" in seen) and len(set(_NAME.findall(text, 1))) > 1
     if has_and:
         marks |= _and(text, lower, seen, first, two=two)
     if has_or:

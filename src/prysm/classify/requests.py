@@ -31,7 +31,6 @@ MOST = 4
 _TASKS = IMPERATIVES | QUESTION_WORDS | AUXILIARIES | {"give", "tell", "name", "show", "provide"}
 """What opens an item that is a task; `use`, `include` and the like say more about the task at hand."""
 _WRITTEN = COMMANDS - ORDERS
-_SENTENCE_ENDS = str.maketrans("?!;\n", "....")
 _INNER_STOP = re.compile(r"[.?!;]")
 _BREAK = re.compile(r"[.!\n:]+")
 _BACK = re.compile(
@@ -67,7 +66,8 @@ def requests(lower: str, seen: AbstractSet[str], count: int) -> set[str]:
     one_breath = count <= BRIEF and "\n" not in lower
     spoken = one_breath and ("and" in seen or ", " in lower or _INNER_STOP.search(lower, 0, len(lower) - 1))
     if several or spoken:
-        sentences = lower.translate(_SENTENCE_ENDS)
+        # Replaced one by one, which for a few characters is ten times as fast as str.translate.
+        sentences = lower.replace("?", ".").replace("!", ".").replace(";", ".").replace("\n", ".")
         if several:
             _verbs(out, sentences)
         if spoken:
@@ -134,7 +134,11 @@ def _content(question: str) -> set[str]:
 
 def _spoken(out: set[str], lower: str, sentences: str) -> None:
     """Requests joined by commas and `and`, as people speak them to an assistant."""
-    if _APPOSED.match(lower) and not AUXILIARIES.intersection(lower.split(",", 1)[0].split()):
+    if (
+        lower.count(", ") > 1
+        and _APPOSED.match(lower)
+        and not AUXILIARIES.intersection(lower.split(",", 1)[0].split())
+    ):
         sentences = sentences.replace(", ", " ")
     split = (
         (_RELATIVE.sub(" ", sentences) if ", wh" in lower else sentences)
@@ -145,7 +149,7 @@ def _spoken(out: set[str], lower: str, sentences: str) -> None:
     clauses = [_opener(clause, COMMANDS) for clause in split if " " in clause.strip()]
     if not clauses:
         return
-    if _two_matters(lower):
+    if "and" in lower and _two_matters(lower):
         out.add("@two_matters")
     asked = len([opener for opener in clauses if opener])
     if any(clauses[1:]) and (clauses[0] or _WISH.match(lower)):
@@ -162,14 +166,17 @@ def _spoken(out: set[str], lower: str, sentences: str) -> None:
 def _two_matters(lower: str) -> bool:
     """Tell whether `and` joins two questions, or a task and a thing to make, of which neither mentions the other."""
     for before, after in pairwise(_STOPS.sub(" . ", lower).split(" and ")):
-        first, second = before.rsplit(" . ", 1)[-1], after.split(" . ", 1)[0]
+        second = after.split(" . ", 1)[0]
         words = second.split(None, 2)
-        if len(words) <= 2 or len(first.split()) <= 1:  # noqa: PLR2004 - a verb and more
+        if len(words) <= 2:  # noqa: PLR2004 - a verb and more
             continue
-        opener, next_word = words[0], words[1]
+        opener = words[0]
         asks = opener in QUESTION_WORDS
-        makes = opener in MAKES and next_word in _ARTICLES
-        begins = (asks or makes) and _opener(first.rstrip(", "), IMPERATIVES)
+        makes = opener in MAKES and words[1] in _ARTICLES
+        if not (asks or makes):
+            continue
+        first = before.rsplit(" . ", 1)[-1]
+        begins = len(first.split()) > 1 and _opener(first.rstrip(", "), IMPERATIVES)
         if not begins or begins == opener or (asks and begins not in QUESTION_WORDS):
             continue
         if makes:

@@ -31,8 +31,8 @@ _CODE_LINE = re.compile(
     r"\n[ \t]*(?:def |class \w+[:({]|import \w|from \w+ import|#include|public |private |function \w|const \w+ =|"
     r"let \w+ =|var \w+ =|select .* from|assert |elif |for \w+ in .*:|@\w+\(|</?[a-z]+>|#!/)"
 )
-_MARKED = re.compile(r"[=+*^/\\{}()<>_|$`]|::|;\n|\[i]|\.py|\":")
-"""What a text without marks lacks: most prompts are plain, and one search tells."""
+_MARKED = re.compile(r"[=+*^/\\{}()<>_|$`:;[]")
+"""What a text without marks lacks, but for `.py`: most prompts are plain, and one search tells."""
 _MARKS = tuple((mark, f"#{mark}") for mark in "=+*^/\\{}()<>_|$`")
 _CODE_MARKS = ("()", ";\n", "{\n", "=>", "!=", "==", "+=", "->", "</", "::", "[i]", "__", ".py", '":')
 _ARITHMETIC = re.compile(
@@ -48,6 +48,9 @@ _WORD_WANTED = re.compile(
     rf"|\b{_LANGUAGE} (?:word|term|name|phrase|expression|equivalent|translation)s? (?:for|of)\b"
 )
 """`How do you say … in German?`, `the French word for …`."""
+_LENGTHS = tuple(f"#words{bits}" for bits in range(MOST_LENGTH + 1))
+_ASKED = tuple(f"#questions{count}" for count in range(MOST_QUESTIONS + 1))
+"""Made once: a string that is made anew is also hashed anew."""
 _OPTION = re.compile(r"\n[ \t]*\(?[A-Ea-e][.)] ")
 
 
@@ -89,13 +92,13 @@ def _is_syllogism(lower: str) -> bool:
 
 def _shape(out: set[str], text: str, lower: str, count: int) -> None:
     """Length, lines and punctuation."""
-    out.add(f"#words{min(MOST_LENGTH, count.bit_length())}")
+    out.add(_LENGTHS[min(MOST_LENGTH, count.bit_length())])
     if '"' in text or "“" in text:
         out.add("#quote")
     if not text.isascii():
         out.add("#foreign")
         _foreign(out, lower[:FOREIGN_CHARS])
-    if _MARKED.search(lower):
+    if _MARKED.search(lower) or ".py" in lower:
         _marks(out, text, lower)
     if lower.startswith(("def ", "import ", "from ", "class ")) or "```" in lower or _CODE_LINE.search(lower):
         out.add("#code")
@@ -132,7 +135,7 @@ def _lined(out: set[str], text: str, lower: str, count: int) -> None:
             out.add("#options")
     questions = text.count("?")
     if questions:
-        out.add(f"#questions{min(MOST_QUESTIONS, questions)}")
+        out.add(_ASKED[min(MOST_QUESTIONS, questions)])
         if lower.rstrip().endswith("?"):
             out.add("#ends?")
     elif not lines and count >= LISTED and "." not in text and text.count(",") >= count - 2:

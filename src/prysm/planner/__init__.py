@@ -61,9 +61,7 @@ class Planner:
 
     def _situation(self, request: ChatRequest, profile: Profile) -> Situation:
         policy = self._policy(request.policy or "balanced")
-        mode: RoutingMode = request.routing_mode
-        if request.orchestrated:
-            mode = MODE_OF_LEVEL[table.level(policy)]
+        mode = MODE_OF_LEVEL[table.level(policy)] if request.orchestrated else request.routing_mode
         pool = narrow(self._candidates(request), request, profile, self.catalog.provider)
         return Situation(
             request=request,
@@ -112,11 +110,12 @@ class Planner:
             raise InvalidRequest(f"Unknown policy '{name[:64]}'. Use one of: {known}.", param="policy") from None
 
     def _candidates(self, request: ChatRequest) -> Sequence[Model]:
-        named = (request.pinned,) if request.pinned is not None else tuple(dict.fromkeys(request.models))
-        param = "model" if request.pinned is not None else "models"
-        if request.pinned and self._has_stand_in(request):
-            return (self._get(request.pinned, param),)  # its breaker fails the call at once, and that is on record
-        found = tuple(self._live(name, param) for name in named) or self.catalog.pool()
+        if request.pinned is not None:
+            model = self._get(request.pinned, "model")
+            if self.catalog.is_live(model) or self._has_stand_in(model, request):
+                return (model,)
+            return (self._live(request.pinned),)
+        found = tuple([self._live(name, "models") for name in dict.fromkeys(request.models)]) or self.catalog.pool()
         if not found and self.catalog.retry_at is not None:
             raise _held_back(self._why_none(), self.catalog.retry_at, limited=self.catalog.limited)
         return found
@@ -134,9 +133,11 @@ class Planner:
         twins = any(other.upstream == model.upstream for other in self.catalog.embedders())
         return (model if twins else self._live(request.pinned, embeds=True),)
 
-    def _has_stand_in(self, request: ChatRequest) -> bool:
-        """Whether the pinned model is only held back by its breaker, and there are others to answer for it."""
-        model = self._get(request.pinned or "", "model")
+    def _has_stand_in(self, model: Model, request: ChatRequest) -> bool:
+        """Whether the pinned model is only held back by its breaker, and there are others to answer for it.
+
+        The breaker then fails the call at once, and that is on record.
+        """
         if self.catalog.standing(model).live:
             return False
         chain = request.fallback or self.fallbacks.get(model.id, ())
@@ -249,7 +250,7 @@ def _held_back(
 
 def _alternatives(situation: Situation, crew: Crew, unfit: Unfit) -> tuple[Alternative, ...]:
     """Why each other model lost, where one model was chosen from many, or cannot stand in for it."""
-    if crew.strategy != "single":
+    if crew.strategy != "single" or len(situation.ranked) + len(situation.excluded) + len(unfit) == 1:
         return ()
     chosen = next(row for row in situation.ranked if row.model is crew.models[0])
     known = {model.id for model, _ in situation.excluded}
@@ -274,8 +275,10 @@ def _by_policy(situation: Situation) -> tuple[Crew, str]:
 
 def _reason(why: str, crew: Crew, said: tuple[str, ...]) -> str:
     """Why this plan, who does what in it, and what it was cut to."""
-    limits = [limit for note, limit in _CUT_TO.items() if note in said]
     whole = f"{why}: {crew.note}." if crew.note else f"{why}."
+    if not said:
+        return whole
+    limits = [limit for note, limit in _CUT_TO.items() if note in said]
     return f"{whole} Cut to fit {' and '.join(limits)}." if limits else whole
 
 

@@ -62,7 +62,7 @@ class Situation:
     @property
     def models(self) -> tuple[Model, ...]:
         """The models of the pool: in the caller's order when they were named, else best value first."""
-        models = tuple(row.model for row in self.ranked)
+        models = tuple([row.model for row in self.ranked])
         named = self.request.models
         return tuple(sorted(models, key=lambda model: named.index(model.id))) if named else models
 

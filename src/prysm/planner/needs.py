@@ -21,6 +21,9 @@ DEFAULTS: Mapping[str, float | None] = MappingProxyType(
 https://platform.claude.com/docs/en/models/haiku-5-5/migration-guide,
 https://developers.openai.com/api/docs/guides/latest-model."""
 
+BARS = frozenset({"fixed_sampling", "always_thinks", "tools_without_thinking", "unforced_tools"})
+"""The capabilities that `bars` names; most models have none of them."""
+
 _BY_PART: dict[type[Part], str] = {ImagePart: "vision", AudioPart: "audio", FilePart: "files"}
 
 
@@ -34,28 +37,23 @@ class Need(NamedTuple):
 def needs(request: ChatRequest) -> tuple[Need, ...]:
     """Every capability the request asks for, once, with the first field that does."""
     found: dict[str, str] = {}
-    for capability, param in _asked(request):
-        found.setdefault(capability, param)
-    return tuple(Need(*item) for item in found.items())
-
-
-def _asked(request: ChatRequest) -> Iterator[tuple[str, str]]:
     for i, message in enumerate(request.messages):
         if not isinstance(message.content, str):
-            parts = enumerate(message.content)
-            yield from (
-                (_BY_PART[type(p)], f"messages[{i}].content[{j}]") for j, p in parts if type(p) is not TextPart
-            )
+            for j, part in enumerate(message.content):
+                if type(part) is not TextPart:
+                    found.setdefault(_BY_PART[type(part)], f"messages[{i}].content[{j}]")
+    sampling = request.sampling
     if request.toolbox is not None:
-        yield "tools", "tools"
+        found["tools"] = "tools"
     if request.response_format is not None and request.response_format.kind == "json_schema":
-        yield "json_schema", "response_format"
-    if request.sampling.logprobs:
-        yield "logprobs", "logprobs"
-    if request.sampling.effort not in {None, "none"} or request.sampling.thinking_tokens:
-        yield "reasoning", "reasoning_effort" if request.sampling.effort else "thinking"
-    if request.sampling.own and "audio" in request.sampling.own.get("modalities", ()):
-        yield "audio", "modalities"
+        found["json_schema"] = "response_format"
+    if sampling.logprobs:
+        found["logprobs"] = "logprobs"
+    if sampling.effort not in {None, "none"} or sampling.thinking_tokens:
+        found["reasoning"] = "reasoning_effort" if sampling.effort else "thinking"
+    if sampling.own and "audio" in sampling.own.get("modalities", ()):
+        found.setdefault("audio", "modalities")
+    return tuple([Need(*item) for item in found.items()])
 
 
 def bars(request: ChatRequest) -> tuple[Need, ...]:

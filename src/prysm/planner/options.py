@@ -41,6 +41,8 @@ _NOTHING_SAID = (None,) * len(READ_BY)
 
 def refuse_unread(request: ChatRequest) -> None:
     """Raise when the caller forced a strategy and says what that strategy does not listen to."""
+    if request.strategy is None:
+        return
     for name in _unread(request, request.strategy):
         if name not in WIDTHS:
             raise UnsupportedParameter(
@@ -71,9 +73,7 @@ def _subject(names: tuple[str, ...]) -> str:
     return f"{' and '.join(names)} {'does' if len(names) == 1 else 'do'}"
 
 
-def _unread(request: ChatRequest, strategy: StrategyName | None) -> Iterator[str]:
-    if strategy is None:
-        return
+def _unread(request: ChatRequest, strategy: StrategyName) -> Iterator[str]:
     for name, readers in READ_BY.items():
         if getattr(request, _OWN_NAMES.get(name, name)) is not None and strategy not in readers:
             yield name

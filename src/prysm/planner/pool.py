@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from prysm.core.values import dataclass
 from prysm.errors import InvalidRequest, NoProviderAvailable, UnsupportedParameter
-from prysm.planner.needs import bars, needs
+from prysm.planner.needs import BARS, bars, needs
 from prysm.planner.wording import Exclusion, lacking, unsayable
 from prysm.registry.cost import unbounded
 from prysm.registry.wire_limits import inexpressible
@@ -70,14 +70,18 @@ def judged(
     named: bool,
 ) -> list[tuple[Model, Exclusion | None]]:
     """Each model with what keeps it from the request, if anything. Of `named` ones our opinion does not count."""
-    wanted, barred = needs(request), bars(request)
+    wanted = needs(request)
+    barred: tuple[Need, ...] | None = None
     unsaid: dict[WireFormat, str | None] = {}
     found = []
     for model in models:
         kind = provider(model.provider).kind
         if kind not in unsaid:
             unsaid[kind] = inexpressible(kind, request)
-        why = exclusion(model, request, profile, wanted, unsaid[kind], named=named) or insists(model, barred)
+        why = exclusion(model, request, profile, wanted, unsaid[kind], named=named)
+        if why is None and not BARS.isdisjoint(model.capabilities):
+            barred = bars(request) if barred is None else barred
+            why = insists(model, barred)
         found.append((model, why))
     return found
 
@@ -121,7 +125,7 @@ def exclusion(
         return Exclusion(
             f"it usually takes {model.latency_ms} ms, longer than deadline_s", "Allow more time", "deadline_s"
         )
-    if model.quality_for(profile.task) == 0 and not named:
+    if not named and model.quality_for(profile.task) == 0:
         return Exclusion(
             f"the catalog says never to use it for {profile.task}", "Name it, or another model", "model"
         )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from prysm.core.chat import Usage
 from prysm.core.content import AudioPart, FilePart, ImagePart
 from prysm.core.model import TOKENS_PER_MTOK
 
@@ -38,6 +37,7 @@ EXPECTED_OUTPUT: Mapping[Task, int] = MappingProxyType(
 DEFAULT_OUTPUT_CAP = 4096
 """Output cap of a call when neither the caller nor the catalog gives one."""
 
+_HALF_AN_MTOK = TOKENS_PER_MTOK // 2
 _TOKENS_AROUND_A_MESSAGE = 8
 _TOKENS_AROUND_A_TOOL = 32
 AROUND_TOOLS_AT_MOST = 1_024
@@ -51,8 +51,12 @@ IMAGE_TOKENS_AT_MOST = 16_384
 
 
 def expected_cost(model: Model, profile: Profile) -> int | None:
-    """One usual call."""
-    return model.price.cost(Usage(profile.prompt_tokens, EXPECTED_OUTPUT[profile.task]))
+    """One usual call, by `Price.cost`; plain tokens each way need no `Usage`, and routing asks this of every model."""
+    price = model.price
+    if price.input is None or price.output is None:
+        return None
+    prompt, answer = profile.prompt_tokens * price.input, EXPECTED_OUTPUT[profile.task] * price.output
+    return (prompt + _HALF_AN_MTOK) // TOKENS_PER_MTOK + (answer + _HALF_AN_MTOK) // TOKENS_PER_MTOK
 
 
 def worst_cost(model: Model, prompt_tokens: int, max_tokens: int) -> int | None:

@@ -45,7 +45,10 @@ def _speaks(message: Message) -> bool:
 
 def without_foreign(kind: WireFormat, messages: Sequence[Message]) -> Sequence[Message]:
     """The messages for a format, without the thoughts it has no place for and without turns that held nothing else."""
-    if not any(message.thinking for message in messages):
+    for message in messages:
+        if message.thinking:
+            break
+    else:
         return messages
     kept = [_at_home(kind, message) for message in messages]
     return [message for message in kept if message is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ PRICE_WEIGHT: Mapping[RoutingMode, float] = MappingProxyType({"quality": 0.01, "
 EASE: Mapping[Difficulty, float] = MappingProxyType({"trivial": 0.85, "normal": 0.30, "hard": 0.0})
 """Share of a model's expected errors that an easier prompt takes away: everyone can do a trivial one."""
 
+_utility = attrgetter("utility")
 _PENNY_FLOOR_NANO = 1_000
 """A millionth of a dollar: below it prices do not differ (a model on this machine costs nothing)."""
 
@@ -38,13 +40,15 @@ class Ranked:
 def rank(models: Sequence[Model], profile: Profile, mode: RoutingMode) -> tuple[Ranked, ...]:
     """Best value first; equal values keep the catalog's order, so routing is deterministic."""
     costs = [expected_cost(model, profile) for model in models]
-    dearest = max((cost for cost in costs if cost is not None), default=0)
-    rows = [
-        Ranked(model, quality, cost, quality - PRICE_WEIGHT[mode] * _decades(cost if cost is not None else dearest))
-        for model, cost in zip(models, costs, strict=True)
-        for quality in [expected_quality(model, profile)]
-    ]
-    return tuple(sorted(rows, key=lambda row: -row.utility))
+    dearest = max([cost for cost in costs if cost is not None], default=0) if None in costs else 0
+    weight = PRICE_WEIGHT[mode]
+    rows = []
+    for at, cost in enumerate(costs):
+        quality = expected_quality(models[at], profile)
+        utility = quality - weight * _decades(dearest if cost is None else cost)
+        rows.append(Ranked(models[at], quality, cost, utility))
+    rows.sort(key=_utility, reverse=True)
+    return tuple(rows)
 
 
 def expected_quality(model: Model, profile: Profile) -> float:
@@ -55,6 +59,8 @@ def expected_quality(model: Model, profile: Profile) -> float:
 
 def strongest(models: Sequence[Model], profile: Profile) -> Model:
     """The model with the highest expected quality; the first of equals."""
+    if len(models) == 1:
+        return models[0]
     return max(models, key=lambda model: expected_quality(model, profile))
 
 

@@ -76,8 +76,8 @@ def _unsaid(kind: WireFormat, request: ChatRequest | ModelCall) -> Iterator[str]
             yield from (f"messages[{i}].{field}" for field in _message(kind, message))
     if kind == "gemini":
         yield from _nameless(request.messages)
-    silent = request.embed is None and not any(_says_something(kind, message) for message in request.messages)
-    if silent and kind in {"anthropic", "gemini"}:
+    heeds_silence = kind in {"anthropic", "gemini"} and request.embed is None
+    if heeds_silence and not any(_says_something(kind, message) for message in request.messages):
         yield "messages"
 
 
