@@ -67,3 +67,13 @@ def test_a_completion_has_a_standing(text: str, finish: FinishReason, expected: 
 @given(st.text())
 def test_any_text_has_a_standing(text: str) -> None:
     standing(Completion(text, "stop", Usage()))
+
+
+@given(st.lists(st.sampled_from("abcdefghijklmnopqr"), min_size=40, max_size=90))
+def test_a_text_repeats_itself_when_less_than_a_fifth_of_its_trigrams_differ(words: list[str]) -> None:
+    trigrams = list(zip(words, words[1:], words[2:], strict=False))
+    assert is_repetitive(" ".join(words)) == (len(trigrams) >= 40 and len(set(trigrams)) < 0.2 * len(trigrams))
+
+
+def test_ten_words_over_and_over_are_a_repetition() -> None:
+    assert is_repetitive("a b c d e f g h i j " * 10)

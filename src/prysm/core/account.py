@@ -26,24 +26,25 @@ class Account:
 
 def account(stages: Iterable[Stage]) -> Account:
     """Sum the calls among the stages."""
-    calls = [(stage, stage.usage) for stage in stages if stage.usage is not None]
-    prices = [(stage.model.price, usage) for stage, usage in calls if stage.model is not None]
-    return Account(
-        prompt_tokens=sum([usage.prompt_tokens or 0 for _, usage in calls]),
-        completion_tokens=sum([usage.completion_tokens or 0 for _, usage in calls]),
-        total_nano=_sum([stage.cost_nano for stage, _ in calls]),
-        input_nano=_sum([_unless_none(price.input_cost(usage), usage.prompt_tokens) for price, usage in prices]),
-        output_nano=_sum(
-            [_unless_none(price.output_cost(usage), usage.completion_tokens) for price, usage in prices]
-        ),
-        estimated=any(usage.estimated for _, usage in calls),
-    )
+    prompt = answer = 0
+    spent: int | None = 0
+    of_prompts: int | None = 0
+    of_answers: int | None = 0
+    estimated = False
+    for stage in stages:
+        usage = stage.usage
+        if usage is None:
+            continue
+        prompt += usage.prompt_tokens or 0
+        answer += usage.completion_tokens or 0
+        spent = _plus(spent, stage.cost_nano)
+        estimated = estimated or usage.estimated
+        if stage.model is not None:  # no tokens cost nothing, whatever the price
+            price = stage.model.price
+            of_prompts = _plus(of_prompts, price.input_cost(usage) if usage.prompt_tokens != 0 else 0)
+            of_answers = _plus(of_answers, price.output_cost(usage) if usage.completion_tokens != 0 else 0)
+    return Account(prompt, answer, spent, of_prompts, of_answers, estimated)
 
 
-def _unless_none(cost: int | None, tokens: int | None) -> int | None:
-    """The cost, unless there were no tokens: those cost nothing, whatever the price."""
-    return 0 if tokens == 0 else cost
-
-
-def _sum(costs: list[int | None]) -> int | None:
-    return None if None in costs else sum([cost for cost in costs if cost is not None])
+def _plus(sum_: int | None, cost: int | None) -> int | None:
+    return None if sum_ is None or cost is None else sum_ + cost

@@ -68,6 +68,8 @@ class Price:
         """Nano-dollars for the answer; reasoning and audio tokens at their own rate where one is known."""
         if usage.completion_tokens is None or self.output is None:
             return None
+        if not (usage.reasoning_tokens or usage.audio_completion_tokens):
+            return _round(usage.completion_tokens * self.output)
         reasoning = min(usage.reasoning_tokens or 0, usage.completion_tokens) if self.reasoning is not None else 0
         spoken = min(usage.audio_completion_tokens or 0, usage.completion_tokens - reasoning)
         spoken_rate = self.output if self.audio_output is None else self.audio_output

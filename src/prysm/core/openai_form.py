@@ -25,7 +25,9 @@ def message_form(message: Message) -> dict[str, Any]:
     Thoughts in the open are `reasoning_content`, as DeepSeek, vLLM and others have it. Sealed ones are
     `thinking_blocks`, as callers send them (LiteLLM's field, Anthropic's blocks): no host of this format takes them.
     """
-    form: dict[str, Any] = {"role": message.role, "content": content_form(message)}
+    content = message.content
+    plain = isinstance(content, str) and not message.failed and not message.tool_calls
+    form: dict[str, Any] = {"role": message.role, "content": content if plain else content_form(message)}
     if message.name is not None:
         form["name"] = message.name
     if message.thinking:

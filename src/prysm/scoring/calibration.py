@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from math import log
 from typing import TYPE_CHECKING, Any, get_args
@@ -109,6 +109,7 @@ class Parameters:
         return cls(str(stored["name"]), classes, _read(stored["default"]))
 
 
+@lru_cache(64)
 def lineage(name: str) -> tuple[str, ...]:
     """Return a class and the one it belongs to: `mathematics/formula`, `mathematics`."""
     parent, _, child = name.rpartition("/")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from functools import lru_cache
 from itertools import accumulate
 from math import exp, log, log1p
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from prysm.core.chat import TokenLogprob
-    from prysm.core.model import Model, Task
+    from prysm.core.model import Task
     from prysm.core.run import Candidate
     from prysm.scoring.extract import Extracted
     from prysm.scoring.question import Question
@@ -82,17 +83,22 @@ _SIGN_NOISE = str.maketrans("", "", "$€£,\\")
 
 def of_answer(candidate: Candidate, extracted: Extracted | None, form: Question, task: Task) -> dict[str, float]:
     """Return what is known of an answer by itself."""
-    text, stated = candidate.text, stated_confidence(candidate.text)
-    seen, tokens = text[-SEEN_CHARS:], candidate.completion.logprobs
-    own = _prior(candidate.model, task) | {
+    completion, model = candidate.completion, candidate.model
+    text, tokens = completion.text, completion.logprobs
+    seen, stated = text[-SEEN_CHARS:], stated_confidence(text)
+    known = model.quality.get(task, model.quality.get("default"))
+    own = {
+        "prior": 0.0 if known is None else _prior(known),
+        "tier": _prior(TIER_QUALITY[model.tier]) if known is None else 0.0,
+        "assumed": float(known is None),
         "silent": float(extracted is None and form.closed),
-        "wrong_sum": float(_has_wrong_sum(seen)),
+        "wrong_sum": float("=" in seen and _has_wrong_sum(seen)),
         "hedging": hedging(seen),
         "stated": 0.0 if stated is None else _odds(stated),
         "has_stated": float(stated is not None),
         "round": float(extracted is not None and extracted.canonical.lstrip("-").isalnum()),
         "echoed": float(extracted is not None and _echoes(seen, extracted.value)),
-        "length": log1p(candidate.completion.usage.completion_tokens or len(text) / CHARS_PER_TOKEN),
+        "length": log1p(completion.usage.completion_tokens or len(text) / CHARS_PER_TOKEN),
         "prompt_length": log1p(form.length),
         "prompt_numbers": log1p(form.numbers),
         "prompt_sentences": log1p(form.sentences),
@@ -139,13 +145,10 @@ def of_vote(own: int, groups: Sequence[Sequence[str]], shares: Sequence[float]) 
     }
 
 
-def _prior(model: Model, task: Task) -> dict[str, float]:
-    known = model.quality.get(task, model.quality.get("default"))
-    return {
-        "prior": 0.0 if known is None else _odds(known),
-        "tier": _odds(TIER_QUALITY[model.tier]) if known is None else 0.0,
-        "assumed": float(known is None),
-    }
+@lru_cache(1024)
+def _prior(quality: float) -> float:
+    """Return the log odds of a quality of the catalog, which holds few."""
+    return _odds(quality)
 
 
 def _odds(probability: float, bounds: tuple[float, float] = PRIOR_BOUNDS) -> float:
@@ -154,8 +157,8 @@ def _odds(probability: float, bounds: tuple[float, float] = PRIOR_BOUNDS) -> flo
 
 def stated_confidence(text: str) -> float | None:
     """Return the last confidence that a text states, 0–1: `Confidence: 85%`, `"confidence": 0.85`."""
-    found = _CONFIDENCE.findall(text[-SEEN_CHARS:]) if "onfidence" in text[-SEEN_CHARS:] else []
-    if not found:
+    seen = text[-SEEN_CHARS:]
+    if "onfidence" not in seen or not (found := _CONFIDENCE.findall(seen)):
         return None
     written, percent = found[-1]
     value = float(written) / (100 if percent or float(written) > 1 else 1)
@@ -170,7 +173,7 @@ def _echoes(seen: str, value: str) -> bool:
 
 
 def _has_wrong_sum(seen: str) -> bool:
-    sums = _SUM.findall(_SPACED.sub(r"\1", seen.translate(_SIGN_NOISE))) if "=" in seen else []
+    sums = _SUM.findall(_SPACED.sub(r"\1", seen.translate(_SIGN_NOISE)))
     return any(not _holds(float(a), sign, float(b), float(c)) for a, sign, b, c in sums)
 
 

@@ -96,10 +96,11 @@ def extract(text: str, question: Question) -> Extracted | None:
         return data
     if question.code and (code := _code(text[-MAX_CODE_CHARS:])):
         return code
-    for answer in stated(tail, closed=question.closed):
+    closed = question.closed
+    for answer in stated(tail, closed=closed):
         if found := _typed(answer, question):
             return found
-    for search in _searches(question):
+    for search in _searches(question) if closed else ():
         if found := search(tail, question):
             return found
     return None if question.options else _bare(tail, question) or _code(tail)
@@ -233,9 +234,9 @@ def _negated(text: str, at: int) -> bool:
 
 def _code(tail: str) -> Extracted | None:
     """Return the last fenced block, else a text that is all code; JSON is an answer's wrapping, not a program."""
-    parts = tail.split("```")
-    if len(parts) == 1:
+    if "```" not in tail:
         return Extracted("code", tail, program(tail)) if _OPENS_CODE.match(tail) else None
+    parts = tail.split("```")
     language, _, block = parts[-2 if len(parts) % 2 else -1].partition("\n")
     if not block.strip() or language.strip().lower() == "json":
         return None

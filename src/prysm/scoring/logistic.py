@@ -20,6 +20,7 @@ MAX_LOGIT = 30.0
 STEPS = 25
 CONVERGED = 1e-3
 LEAST_CURVATURE = 1e-9
+UNBOUNDED = (-inf, inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +37,17 @@ class Model:
 
     def logit(self, values: Mapping[str, float]) -> float:
         """Return the log odds."""
-        told = ((weight, name, value) for name, weight in self.weights.items() if (value := values.get(name)))
-        return self.bias + sum([weight * self._seen(name, value) for weight, name, value in told])
-
-    def _seen(self, name: str, value: float) -> float:
-        low, high = self.bounds.get(name, (-inf, inf))
-        return min(high, max(low, value))
+        told, bounds = [], self.bounds
+        for name, weight in self.weights.items():
+            if value := values.get(name):
+                low, high = bounds.get(name, UNBOUNDED)
+                told.append(weight * (value if low < value < high else min(high, max(low, value))))
+        return self.bias + sum(told)
 
     def covers(self, name: str, values: Mapping[str, float], margin: float) -> bool:
         """Tell whether a value is 0 or like those that were seen."""
         value = values.get(name, 0.0)
-        low, high = self.bounds.get(name, (-inf, inf))
+        low, high = self.bounds.get(name, UNBOUNDED)
         return not value or low - margin <= value <= high + margin
 
     def probability(self, values: Mapping[str, float]) -> float:
@@ -68,7 +69,7 @@ class Model:
 
 def sigmoid(logit: float) -> float:
     """Return the probability of log odds."""
-    bounded = max(-MAX_LOGIT, min(MAX_LOGIT, logit))
+    bounded = logit if -MAX_LOGIT < logit < MAX_LOGIT else max(-MAX_LOGIT, min(MAX_LOGIT, logit))
     return 1 / (1 + exp(-bounded))
 
 

@@ -14,7 +14,7 @@ BRACKETS = frozenset("[{(")
 
 _ASCII = str.maketrans({"≤": "<=", "≥": ">=", "≠": "!=", "×": "*", "÷": "/", "−": "-", "∗": "*", "∕": "/"})
 """Signs that have a spelling in ASCII."""
-_TOKEN = re.compile(r"\w+(?:[.'’]\w+)*")
+_TOKEN = re.compile(r"\w+(?:[.'’]\w+)*+")
 _OPERATOR = re.compile(
     r"(?<=[\w)\]])(\s?)([-+*/^<>|&~%!=]{1,3})\1(?=[\w(\[!-])"  # between two operands, alike on both sides
     r"|(?<![\w)])([-−])(?=\d)"  # a sign

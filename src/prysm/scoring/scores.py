@@ -63,9 +63,9 @@ def score_single(
     candidate: Candidate, profile: Profile, question: str, *, calibration: Parameters | None = None
 ) -> Score:
     """Score the only answer there is. `agreement` is `None`: one answer agrees with nobody."""
-    evidence = evidence_single(candidate, profile, question)
+    evidence = _evidence("single", candidate, _form(profile, question), profile)
     value, method = confidence.assessed(evidence, calibration or current())
-    return Score(_standing(value, candidate), None, method, evidence=evidence)
+    return Score(_standing(value, candidate), None, method, (), None, evidence)
 
 
 def evidence_single(candidate: Candidate, profile: Profile, question: str) -> Evidence:
@@ -199,15 +199,15 @@ def _keeps(output: Answer, answer: Answer) -> bool:
 
 
 def _form(profile: Profile, question: str) -> Question:
-    form = asked.read(question)
-    return OPEN if profile.task in OPEN_TASKS and not form.options else form
+    """Read the form that answers are to have; of an open task only a choice is one."""
+    return OPEN if profile.task in OPEN_TASKS and not asked.asks_for_choice(question) else asked.read(question)
 
 
 def _evidence(situation: Situation, candidate: Candidate, form: Question, profile: Profile) -> Evidence:
     if candidate.value is not None:
         extracted = of_value(candidate.value).extracted
     else:
-        extracted = extract(candidate.text, form) if form is not OPEN else None
+        extracted = extract(candidate.completion.text, form) if form is not OPEN else None
     features = of_answer(candidate, extracted, form, profile.task)
     return Evidence(situation, _class(candidate, profile, form), features)
 

@@ -32,7 +32,10 @@ _OF_CALLS: dict[str, Standing] = {"length": "truncated", "content_filter": "refu
 def is_refusal(text: str) -> bool:
     """Tell whether a text opens by declining to answer. English only; in other languages it passes as an answer."""
     opening = text[:REFUSAL_CHARS].lower().replace("’", "'")
-    return any(sign in opening for sign in _NEGATIONS) and _DECLINES.search(opening) is not None
+    for sign in _NEGATIONS:
+        if sign in opening:
+            return _DECLINES.search(opening) is not None
+    return False
 
 
 def is_repetitive(text: str) -> bool:
@@ -42,21 +45,21 @@ def is_repetitive(text: str) -> bool:
     if len(units) < MIN_TRIGRAMS and len(end) >= REPETITION_CHARS // 2:
         units = list(end)
     trigrams = len(units) - 2
-    return (
-        trigrams >= MIN_TRIGRAMS
-        and len(set(zip(units, units[1:], units[2:], strict=False))) < MIN_DISTINCT * trigrams
-    )
+    if trigrams < MIN_TRIGRAMS or len(set(units)) - 2 >= MIN_DISTINCT * trigrams:
+        return False  # each word but the last two begins a trigram, so there are as many
+    return len(set(zip(units, units[1:], units[2:], strict=False))) < MIN_DISTINCT * trigrams
 
 
 def standing(completion: Completion) -> Standing:
     """Say what a completion is worth as an answer; what the provider filtered counts as refused."""
     if completion.tool_calls:
         return _OF_CALLS.get(completion.finish_reason, "whole")
-    if not completion.text.strip():
+    text = completion.text
+    if not text or text.isspace():
         return "empty"
-    if completion.refused or completion.finish_reason == "content_filter" or is_refusal(completion.text):
+    if completion.refused or completion.finish_reason == "content_filter" or is_refusal(text):
         return "refused"
-    if is_repetitive(completion.text):
+    if is_repetitive(text):
         return "repetitive"
     return "truncated" if completion.finish_reason == "length" else "whole"
 

@@ -28,17 +28,15 @@ _SENTENCE_END = re.compile(r"\.(?:\s|$)|\n|;\s|。")
 
 def stated(text: str, *, closed: bool) -> Iterator[str]:
     """Yield what a text announces as its answer, the surest announcement first; of each kind the last."""
-    readers = (_json_field, _boxed, _hashes, _braced)
-    for read in (*readers, _said) if closed or len(text) <= SAID_CHARS else readers:
-        answer = read(text)
-        if answer is not None:
+    for sign, read in _READERS:
+        if sign in text and (answer := read(text)) is not None:
             yield answer
+    if (closed or len(text) <= SAID_CHARS) and (answer := _said(text)) is not None:
+        yield answer
 
 
 def _json_field(tail: str) -> str | None:
     """Return the `answer` of a JSON object, even of one that a model got slightly wrong."""
-    if 'nswer"' not in tail:
-        return None
     starts = [match.end() for match in _FIELD.finditer(tail)]
     if not starts:
         return None
@@ -63,11 +61,11 @@ def _boxed(tail: str) -> str | None:
 
 
 def _hashes(tail: str) -> str | None:
-    return _last(_HASHES, tail) if "####" in tail else None
+    return _last(_HASHES, tail)
 
 
 def _braced(tail: str) -> str | None:
-    return _last(_BRACED, tail) if "{" in tail else None
+    return _last(_BRACED, tail)
 
 
 def _last(pattern: re.Pattern[str], tail: str) -> str | None:
@@ -78,7 +76,10 @@ def _last(pattern: re.Pattern[str], tail: str) -> str | None:
 def _said(tail: str) -> str | None:
     """Return what follows the last `answer is` or `Answer:`, up to the end of its sentence."""
     lower = tail.lower()
-    if not any(word in lower for word in _SAYS):
+    for word in _SAYS:
+        if word in lower:
+            break
+    else:
         return None
     ends = [match.end() for match in _SAID.finditer(tail)]
     if not ends:
@@ -86,3 +87,7 @@ def _said(tail: str) -> str | None:
     rest = tail[ends[-1] : ends[-1] + MAX_ANSWER_CHARS].lstrip()
     stop = _SENTENCE_END.search(rest)
     return rest[: stop.start()] if stop else rest
+
+
+_READERS = (('nswer"', _json_field), ("box", _boxed), ("####", _hashes), ("{", _braced))
+"""By what must be in a text that one of them can read."""

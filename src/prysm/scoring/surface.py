@@ -19,6 +19,11 @@ _HEDGE = re.compile(
     r"\b(?:i think|i believe|i'm not sure|not sure|not certain|maybe|perhaps|possibly|probably|might be|could be|"
     r"it seems|i guess|unclear|hard to say|as far as i know|don't know|do not know)\b"
 )
+_HEDGES = (
+    *("i think", "i believe", "t sure", "not certain", "maybe", "perhaps", "possibly", "probably", "might be"),
+    *("could be", "it seems", "i guess", "unclear", "hard to say", " know"),
+)
+"""One of these is in whatever hedges, and none in most answers."""
 _PART = re.compile(r"\n\s*\n|\n\s*(?:[-*•]|\d{1,2}[.)])\s")
 
 
@@ -55,5 +60,11 @@ def _covers(seen: str, profile: Profile) -> float:
 
 def hedging(seen: str) -> float:
     """Return hedges per sentence, at most 1."""
-    hedges = len(_HEDGE.findall(seen.lower()))
+    lower = seen.lower()
+    for sign in _HEDGES:  # a loop, here and in other readers of every answer: half the time of a generator
+        if sign in lower:
+            break
+    else:
+        return 0.0
+    hedges = len(_HEDGE.findall(lower))
     return min(1.0, hedges / max(1, seen.count(". ") + seen.count("\n") + 1)) if hedges else 0.0

@@ -53,7 +53,7 @@ class Asked:
             sampling = replace(sampling, max_tokens=output_cap(self.model, cap))
         toolbox, form = shape(request, self.purpose)
         return ModelCall(
-            self.model, self.messages, sampling, self.sample, toolbox, form, until, embed=request.embed
+            self.model, self.messages, sampling, self.sample, toolbox, form, until, None, request.embed
         )
 
 

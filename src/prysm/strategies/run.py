@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import aclosing
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from prysm.core.chat import Completion, ModelCall, Sampling, size
-from prysm.core.events import Delta, StageFinished, StageStarted
+from prysm.core.events import Delta, StageFinished, StageStarted, ignore
 from prysm.core.run import Candidate, Stage
 from prysm.errors import AllModelsFailed, BudgetExceeded, FailedAttempt, ProviderError, PrysmError
 from prysm.registry.cost import output_cap, tokens_at_most, worst_cost
@@ -21,7 +20,7 @@ from prysm.strategies.stages import Pending
 from prysm.strategies.validity import BETTER_ASKED, WANTED, Unfit, read, repair, told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from prysm.core.chat import Message
     from prysm.core.events import Emit
@@ -51,6 +50,7 @@ class Run:
         self._entropy = entropy
         self._providers = providers
         self._emit = emit
+        self._heard = emit is not ignore
         self._until = None if request.deadline_s is None else time.monotonic() + request.deadline_s
         self._reserved = 0
         self._told = 0
@@ -68,10 +68,13 @@ class Run:
         seed = self.request.sampling.seed
         return self._entropy.hex() if seed is None else f"{random.Random(seed).getrandbits(64):016x}"  # noqa: S311
 
-    @cached_property
+    @property
     def question(self) -> str:
         """The latest user message."""
-        return next((m.text for m in reversed(self.request.messages) if m.role == "user"), "")
+        for message in reversed(self.request.messages):
+            if message.role == "user":
+                return message.text
+        return ""
 
     @property
     def streamed(self) -> bool:
@@ -169,7 +172,8 @@ class Run:
             raise self._out_of_time()
         call, shown = asked.call(self.request, self.plan.max_tokens, self._until), asked.shown
         pending = self._pending(call, asked)
-        await self._emit(StageStarted(asked.kind, asked.model.id))
+        if self._heard:
+            await self._emit(StageStarted(asked.kind, asked.model.id))
         try:
             completion = await self._complete(pending.call, shown, limit)
         except TimeoutError:
@@ -187,9 +191,7 @@ class Run:
             code = PrysmError.code if status == "failed" else status
             self._keep(self._failed(pending, shown, status, code), pending)
             raise
-        stage = pending.succeeded(len(self.stages), self.clock.ms(), completion)
-        if asked.note is not None:
-            stage = replace(stage, note=asked.note)
+        stage = pending.succeeded(len(self.stages), self.clock.ms(), completion, asked.note)
         candidate = Candidate(stage.i, asked.model, completion)
         if call.toolbox is not None or call.response_format is not None:
             found = read(call, completion, seen=shown in self.shown)
@@ -225,7 +227,7 @@ class Run:
 
     async def tell(self) -> None:
         """Show the stages that ended since the last time: calls, cancelled ones among them, and votes."""
-        while self._told < len(self.stages):
+        while self._heard and self._told < len(self.stages):
             self._told += 1
             await self._emit(StageFinished(self.stages[self._told - 1]))
 
@@ -244,27 +246,26 @@ class Run:
         self.degrade("deadline")
         return ProviderError("timeout", "The call had no more time within deadline_s.")
 
-    async def _complete(self, call: ModelCall, shown: int | None, limit: float | None) -> Completion:
+    def _complete(self, call: ModelCall, shown: int | None, limit: float | None) -> Awaitable[Completion]:
         """The whole answer; written before the caller's eyes as version `shown` of it, unless that is None.
 
         Raises `TimeoutError` after `limit` seconds.
         """
         provider = self._providers[call.model.provider]
         answered = provider.complete(call) if shown is None else self._show(provider, call, shown)
-        if limit is None:
-            return await answered
-        async with asyncio.timeout(limit):
-            return await answered
+        return answered if limit is None else _within(limit, answered)
 
     async def _show(self, provider: Provider, call: ModelCall, shown: int) -> Completion:
-        done = None
-        async with aclosing(provider.stream(call)) as pieces:
+        done, pieces = None, provider.stream(call)
+        try:
             async for piece in pieces:  # to its end: broken off, it would not count as a success
                 if isinstance(piece, Completion):
                     done = piece
                     continue
                 self.shown[shown] = self.shown.get(shown, 0) + size(piece)
                 await self._emit(Delta(piece, call.model.id, shown))
+        finally:
+            await pieces.aclose()
         if done is None:
             raise ProviderError(
                 "truncated", f"{call.model.provider} ended the stream without finishing the answer."
@@ -273,15 +274,14 @@ class Run:
 
     def _pending(self, call: ModelCall, asked: Asked) -> Pending:
         """The call, with its worst case set aside and, under a ceiling, the way to set it aside again."""
-        reserved = self._reserve(call)
-        if reserved is not None:
+        reserved = 0
+        if self.request.max_cost_nano is not None:
+            reserved = self._reserve(call)
             call = replace(call, again=partial(self._set_aside, reserved))
-        return Pending(call, asked.kind, self.clock.ms(), asked.parents, reserved or 0)
+        return Pending(call, asked.kind, self.clock.ms(), asked.parents, reserved)
 
-    def _reserve(self, call: ModelCall) -> int | None:
-        """Set the call's worst case aside; None without a ceiling."""
-        if self.request.max_cost_nano is None:
-            return None
+    def _reserve(self, call: ModelCall) -> int:
+        """Set the call's worst case aside."""
         cap = output_cap(call.model, call.sampling.max_tokens)
         prompt = (
             tokens_at_most(call.messages, call.toolbox, call.response_format)
@@ -309,3 +309,8 @@ class Run:
         if pending.reserved and stage.cost_nano is not None and not (stage.usage and stage.usage.estimated):
             self._reserved += stage.cost_nano - pending.reserved
         return stage
+
+
+async def _within(seconds: float, answered: Awaitable[Completion]) -> Completion:
+    async with asyncio.timeout(seconds):
+        return await answered

@@ -47,7 +47,8 @@ class Single:
             if not run.streamed and _blocked(made) and (others := stand_ins(left, model, FILTERED)):
                 left, blocked = others, [*blocked, verdict]
                 continue
-            _fail(run, blocked)
+            if blocked:
+                _fail(run, blocked)
             if model is not targets[0]:
                 run.degrade("fallback")
             best = verdict if best is None else max(best, verdict, key=_confidence)
@@ -90,8 +91,11 @@ class Single:
 
 def _blocked(made: Sequence[Candidate]) -> bool:
     """Whether a filter of the provider's let nothing through."""
-    ends = [candidate.completion for candidate in made]
-    return all(end.finish_reason == FILTERED and not end.text and not end.tool_calls for end in ends)
+    for candidate in made:
+        end = candidate.completion
+        if end.finish_reason != FILTERED or end.text or end.tool_calls:
+            return False
+    return True
 
 
 def _fail(run: Run, blocked: Sequence[Verdict]) -> None:

@@ -25,7 +25,7 @@ class Pending:
     parents: tuple[int, ...]
     reserved: int
 
-    def succeeded(self, i: int, ended_ms: int, completion: Completion) -> Stage:
+    def succeeded(self, i: int, ended_ms: int, completion: Completion, note: str | None = None) -> Stage:
         """The stage of an answered call, charged for the prompts of its failed tries too."""
         usage = counted(self.call, completion)
         tries = completion.attempts
@@ -34,7 +34,7 @@ class Pending:
             prompt = self._prompts(lost) + (usage.prompt_tokens or 0)
             usage = replace(usage, prompt_tokens=prompt, estimated=True)
         cost = self.call.model.price.cost(usage)
-        return self._ended(i, ended_ms, "ok", usage=usage, cost=cost, completion=completion, attempts=tries)
+        return self._ended(i, ended_ms, "ok", None, usage, cost, tries, completion, note)
 
     def failed(
         self,
@@ -53,7 +53,7 @@ class Pending:
         attempts = attempts or (Attempt(status, code, ended_ms - self.started_ms),)
         lost = max(self._billed(attempts), 1 if written else 0)
         if not lost:
-            return self._ended(i, ended_ms, status, code=code, usage=Usage(0, 0), cost=0, attempts=attempts)
+            return self._ended(i, ended_ms, status, code, Usage(0, 0), 0, attempts)
         told = self.call.broken[-lost:]
         answer = max(_tokens(written), sum(usage.completion_tokens or 0 for usage in told))
         usage = replace(
@@ -63,7 +63,7 @@ class Pending:
             estimated=True,
         )
         cost = self.call.model.price.cost(usage)
-        return self._ended(i, ended_ms, status, code=code, usage=usage, cost=cost, attempts=attempts)
+        return self._ended(i, ended_ms, status, code, usage, cost, attempts)
 
     def _prompts(self, lost: int) -> int:
         """Tokens of the prompts of so many tries that brought nothing: as told, else by our own count."""
@@ -75,32 +75,23 @@ class Pending:
         """How many tries without an answer may have been billed."""
         return sum(attempt.status != "ok" and attempt.code not in UNBILLED for attempt in attempts)
 
-    def _ended(
+    def _ended(  # noqa: PLR0913, PLR0917 - what a stage holds, and by position: names take longer than all the rest
         self,
         i: int,
         ended_ms: int,
         status: StageStatus,
-        *,
+        code: str | None,
         usage: Usage,
         cost: int | None,
-        code: str | None = None,
+        tries: tuple[Attempt, ...],
         completion: Completion | None = None,
-        attempts: tuple[Attempt, ...] = (),
+        note: str | None = None,
     ) -> Stage:
+        call, began = self.call, self.started_ms
+        kind, parents, model, sample = self.kind, self.parents, call.model, call.sample
+        tries = tries or (Attempt(status, code, ended_ms - began),)
         return Stage(
-            i=i,
-            kind=self.kind,
-            status=status,
-            started_ms=self.started_ms,
-            ended_ms=ended_ms,
-            parents=self.parents,
-            model=self.call.model,
-            completion=completion,
-            usage=usage,
-            cost_nano=cost,
-            sample=self.call.sample,
-            error=code,
-            attempts=attempts or (Attempt(status, code, ended_ms - self.started_ms),),
+            i, kind, status, began, ended_ms, parents, model, completion, usage, cost, sample, code, tries, note
         )
 
 
