@@ -161,7 +161,7 @@ class Gateway:
     def _admit(self) -> None:
         if self._closing:
             raise Overloaded("The gateway is stopping; retry against another replica or in a moment.")
-        if not self.able:
+        if self._sealer.away:
             raise _unprovable()
         self._running += 1
 
@@ -272,7 +272,10 @@ def _shown_after(written: Future[None], emit: Emit, *, at_once: bool) -> Emit:
     async def first(event: Event) -> None:
         nonlocal waiting
         try:
-            await asyncio.shield(written)  # another of several versions may wait for it too
+            if written.done():
+                written.result()
+            else:
+                await asyncio.shield(written)  # another of several versions may wait for it too
         except ProofUnavailable:
             if isinstance(event, Planned):
                 raise _unprovable() from None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
+from binascii import b2a_base64
 from typing import Literal, TypeAlias
 
 Encoding: TypeAlias = Literal["utf8", "jcs"]
@@ -41,7 +41,7 @@ def commitment(salt: bytes, label: str, enc: Encoding, data: bytes) -> str:
     Without the salt a short answer such as "yes" could be found by trying words against a bare hash.
     """
     mac = hmac_sha256(salt, b"%b%b\n%b\n%b" % (_COMMIT, label.encode(), enc.encode(), data))
-    return base64.b64encode(mac).decode()
+    return b2a_base64(mac, newline=False).decode()
 
 
 def hmac_sha256(key: bytes, data: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from prysm.proof.dsse import pae
@@ -17,7 +17,9 @@ SealState: TypeAlias = Literal["sealed", "spooled"]
 """Where a durable receipt lies: in the database, or in a file until the database is back."""
 
 
-@dataclass(frozen=True, slots=True)
+# Nothing changes one. It is not frozen because a frozen one is filled through a function call a field, and there are
+# two of each receipt, before and after its signature.
+@dataclass(slots=True, unsafe_hash=True)
 class Sealed:
     """A receipt: the canonical payload, its SHA-256, the canonical body of every stage, and the signature.
 
@@ -44,4 +46,4 @@ class Sealed:
         if self.signer is None:
             return self
         signature = self.signer.sign(pae(PAYLOAD_TYPE, self.payload))
-        return replace(self, signature=signature, signer=None)
+        return Sealed(self.request_id, self.payload, self.proof_hash, self.stages, self.kid, signature, self.digest)

@@ -59,8 +59,15 @@ def make_receipt(run: Finished, known: dict[str, Json], key: SigningKey) -> Rece
     bodies, listed, head = stage_bodies(run.stages)
     spent, sealed_at = account(run.stages), rfc3339(datetime.now(UTC))
     commits, openings = commitments(run, salts)
-    record = known | ending(run, spent)
-    record |= {"nonce": b64(nonce), "sealed": sealed_at, "commit": commits, "stages": listed, "head": head}
+    record: dict[str, Json] = {
+        **known,
+        **ending(run, spent),
+        "nonce": b64(nonce),
+        "sealed": sealed_at,
+        "commit": commits,
+        "stages": listed,
+        "head": head,
+    }
     sealed = seal(run.request_id, record, bodies, key)
     return Receipt(str(record["request_id"]), sealed, spent, sealed_at, openings)
 

@@ -28,12 +28,13 @@ class Opening:
 def commitments(run: Finished, salts: tuple[bytes, bytes]) -> tuple[dict[str, Json], dict[str, Opening]]:
     """HMACs of the messages or inputs, as OpenAI's API writes them, and of the answer; a failed run has none."""
     prompt = canonical(asked(run.request))
-    commits: dict[str, Json] = {"prompt": _commit(salts[0], "prompt", "jcs", prompt), "answer": None}
-    openings = {"prompt": Opening("jcs", b64(salts[0]))}
+    salt, other = salts
+    commits: dict[str, Json] = {"prompt": _commit(salt, "prompt", "jcs", prompt), "answer": None}
+    openings = {"prompt": Opening("jcs", b64(salt))}
     if run.verdict is not None:
         enc, answer = _answered(run.verdict)
-        commits["answer"] = _commit(salts[1], "answer", enc, answer)
-        openings["answer"] = Opening(enc, b64(salts[1]))
+        commits["answer"] = _commit(other, "answer", enc, answer)
+        openings["answer"] = Opening(enc, b64(other))
     return commits, openings
 
 
@@ -61,5 +62,4 @@ def _answered(verdict: Verdict) -> tuple[Encoding, bytes]:
 
 
 def _commit(salt: bytes, label: str, enc: Encoding, data: bytes) -> Json:
-    value = commitment(salt, label, enc, data)
-    return {"enc": enc, "alg": "HMAC-SHA256", "c": value}
+    return {"enc": enc, "alg": "HMAC-SHA256", "c": commitment(salt, label, enc, data)}

@@ -32,7 +32,7 @@ def beginning(
         "request_id": str(request_id),
         "created": rfc3339(created),
         "stream": request.stream,
-        "simulated": any(model.simulated for model in plan.models),
+        "simulated": True in [model.simulated for model in plan.models],
         "gateway": {"name": "prysm", "version": __version__},
         "policy": {"id": plan.policy.id, "bar": decimal(plan.policy.bar)} if request.orchestrated else None,
         "strategy": {"name": plan.strategy, "forced": plan.forced},
@@ -52,7 +52,7 @@ def ending(run: Finished, spent: Account) -> dict[str, Json]:
     return {
         "outcome": run.outcome,
         "error": run.error,
-        "simulated": any(stage.model.simulated for stage in run.stages if stage.model),
+        "simulated": True in [stage.model.simulated for stage in run.stages if stage.model],
         "plan": {"reason_digest": text_digest(run.plan.reason)},
         "answer": _answer(verdict),
         "confidence": decimal(score.confidence if score else None),
@@ -117,27 +117,28 @@ def stage_bodies(stages: Sequence[Stage]) -> tuple[tuple[bytes, ...], list[Json]
     """Canonical bodies, the list for the record, and the digest of the last."""
     bodies: list[bytes] = []
     digests: list[str] = []
+    listed: list[Json] = []
     for stage in stages:
-        body = canonical(_stage_body(stage, [digests[parent] for parent in stage.parents]))
+        body = canonical(_stage_body(stage, digests))
+        digest = stage_digest(body)
         bodies.append(body)
-        digests.append(stage_digest(body))
-    listed: list[Json] = [
-        {"i": stage.i, "kind": stage.kind, "digest": digest} for stage, digest in zip(stages, digests, strict=True)
-    ]
+        digests.append(digest)
+        listed.append({"i": stage.i, "kind": stage.kind, "digest": digest})
     return tuple(bodies), listed, digests[-1] if digests else None
 
 
-def _stage_body(stage: Stage, parents: list[str]) -> Json:
-    done, usage = stage.completion, stage.usage
+def _stage_body(stage: Stage, digests: list[str]) -> Json:
+    """`digests` are those of the stages before."""
+    done, usage, model = stage.completion, stage.usage, stage.model
     return {
         "i": stage.i,
         "kind": stage.kind,
         "status": stage.status,
-        "parents": list(parents),
+        "parents": [digests[parent] for parent in stage.parents] if stage.parents else [],
         "started_ms": stage.started_ms,
         "ended_ms": stage.ended_ms,
-        "model": stage.model.id if stage.model else None,
-        "provider": stage.model.provider if stage.model else None,
+        "model": model.id if model else None,
+        "provider": model.provider if model else None,
         "served": _wire(done.served_model if done else None),
         "provider_request_id": _wire(done.provider_request_id if done else None),
         "system_fingerprint": _wire(done.system_fingerprint if done else None),

@@ -12,18 +12,28 @@ if TYPE_CHECKING:
 
     from prysm.proof.canonical import Json
 
+_RFC_8785 = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+
 
 def canonical(value: Json) -> bytes:
     """What `prysm.proof.canonical` gives for a record, at an eighth of the time: every answer waits for it.
 
     Raises `TypeError` on a lone surrogate and on an integer of more than 53 bits, which RFC 8785 does not have.
     """
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER)
+    return orjson.dumps(value, option=_RFC_8785)
 
 
 def rfc3339(moment: datetime) -> str:
-    """UTC with milliseconds and a Z, as receipts write time."""
-    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    """A moment of UTC with milliseconds and a Z, as receipts write time."""
+    return "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ" % (  # noqa: UP031 - isoformat and f-strings take half as long again
+        moment.year,
+        moment.month,
+        moment.day,
+        moment.hour,
+        moment.minute,
+        moment.second,
+        moment.microsecond // 1000,
+    )
 
 
 def decimal(value: float | None) -> str | None:

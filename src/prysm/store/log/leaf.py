@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from prysm.core.values import dataclass
 from prysm.proof import dsse, leaves
 from prysm.proof.canonical import canonical
 from prysm.proof.merkle import leaf_hash
@@ -36,7 +36,7 @@ class Leaf:
     @property
     def hash(self) -> bytes:
         """The leaf hash."""
-        return leaf_hash(self.entry)
+        return leaf_hash(leaves.entry(self.kind, self.digest))
 
 
 def beginning(origin: str, predecessor: Pin | Head | None) -> Leaf:

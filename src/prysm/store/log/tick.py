@@ -49,14 +49,16 @@ async def advance(connection: Connection, chain: Keychain, tree: Tree) -> tuple[
     Return the new head, `None` when nothing was appended, and whether there may be more in the queue.
     """
     keys = await read_keys(connection, tree.log)
-    added = await _announce(connection, tree, keys)
+    announced = await _announce(connection, tree, keys)
     receipts, full = await _take(connection, keys)
-    added += receipts
-    added += await _close(connection, tree.log, tree.size + len(added), keys)
+    added = announced + receipts
+    closed = await _close(connection, tree.log, tree.size + len(added), keys)
+    added += closed
     if not added:
         return None, full
-    signers = chain.signers(await read_keys(connection, tree.log))
-    return await grow(connection, tree, added, signers), full
+    if announced or closed:  # whoever else changes keys holds the lock too
+        keys = await read_keys(connection, tree.log)
+    return await grow(connection, tree, added, chain.signers(keys)), full
 
 
 async def _announce(connection: Connection, tree: Tree, keys: Sequence[LogKey]) -> list[Leaf]:
