@@ -145,10 +145,7 @@ def configure_logging(level: str) -> None:
     """JSON lines on stderr, for our own events and for the libraries' warnings; only listed fields, no content."""
     number = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
-        processors=[
-            _stamped,
-            structlog.processors.JSONRenderer(serializer=_json),
-        ],
+        processors=[_line],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
@@ -158,11 +155,11 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[lines])
 
 
-def _stamped(_: object, level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Level and time, in one step: this is on every request's path."""
+def _line(_: object, level: str, event: structlog.typing.EventDict) -> bytes:
+    """Level, time and JSON in one step: this is on every request's path."""
     event["level"] = level
-    event["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    return event
+    event["timestamp"] = datetime.now(UTC)
+    return _json(event)
 
 
 def where(error: BaseException) -> str:
@@ -183,9 +180,8 @@ class _JsonLines(logging.Formatter):
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             event |= {"type": type(error).__name__, "where": where(error)}
-        timestamp = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
-        return _json(event | {"timestamp": timestamp}).decode()
+        return _json(event | {"timestamp": datetime.fromtimestamp(record.created, UTC)}).decode()
 
 
-def _json(event: object, **_: object) -> bytes:
-    return orjson.dumps(event, default=str)
+def _json(event: object) -> bytes:
+    return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z)

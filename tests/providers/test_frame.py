@@ -43,6 +43,22 @@ def test_what_stands_in_a_frame_and_is_no_string_is_not_taken_for_text(middle: b
         assert frame.text(frame.head + middle + frame.tail) == text
 
 
+near_strings = st.text('"\\,\n[]a ', max_size=6) | texts.map(json.dumps)
+
+
+@given(st.lists(near_strings, max_size=5))
+def test_chunks_decoded_at_once_say_what_each_says_by_itself_or_are_left_to_be_read_one_by_one(
+    middles: list[str],
+) -> None:
+    frame = Frame.around(orjson.dumps(chunk("Well")), b"content", "Well")
+    assert frame is not None
+    chunks = [frame.head + middle.encode() + frame.tail for middle in middles]
+    said = [frame.text(each) for each in chunks]
+    known = [text for text in said if text is not None]
+    assert frame.texts(chunks) == ((len(said), "".join(known)) if known == said else (0, ""))
+    assert frame.texts([*chunks, b"{}", *chunks]) == frame.texts(chunks)
+
+
 def test_there_is_no_frame_where_it_is_not_sure_which_string_is_the_text() -> None:
     assert Frame.around(orjson.dumps(chunk("Well", content="Ill")), b"content", "Well") is None
     assert Frame.around(orjson.dumps({"content": "Ill", "text": "Well"}), b"content", "Well") is None

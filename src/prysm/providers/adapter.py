@@ -13,14 +13,13 @@ from prysm.providers.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-    from types import TracebackType
 
     import httpx
 
     from prysm.core.chat import Completion, ModelCall, Piece, Usage
     from prysm.core.embedding import Embed
     from prysm.core.provider import ProviderSpec
-    from prysm.errors import FailureKind, ProviderError
+    from prysm.errors import ProviderError
     from prysm.providers.embeddings import EmbeddingFormat
 
 MOST_FRAMES = 3
@@ -70,15 +69,21 @@ class Draft(ABC):
 
     def unlike(self, events: list[bytes]) -> Iterator[bytes]:
         """Take the chunks that are like an earlier one but for their text; give the others to be added, in order."""
-        for event in events:
-            text = None if self._frame is None else self._frame.text(event)
-            if text is not None:
-                self.said(text)
+        alike = 0
+        if self._frame is not None and len(events) > 1:
+            alike, text = self._frame.texts(events)
+            self.said(text)
+        for i, event in enumerate(events[alike:], alike + 1):
+            one = None if self._frame is None else self._frame.text(event)
+            if one is not None:
+                self.said(one)
                 continue
             yield event
             if self._alone and self._frames:
                 self._frames -= 1
                 self._frame = Frame.around(event, self.text_key, self._alone)
+                yield from self.unlike(events[i:])
+                return
 
     def brought(self, piece: Piece) -> None:
         """Add what is not plain text; the text before it keeps its place."""
@@ -106,7 +111,6 @@ class Adapter(ABC):
 
     def __init__(self, spec: ProviderSpec, transport: httpx.AsyncBaseTransport) -> None:
         self._wire = Wire(spec, transport, self.headers(spec.api_key))
-        self._typed = _Typed(self._wire.fail)
 
     @property
     def id(self) -> str:
@@ -137,26 +141,30 @@ class Adapter(ABC):
         """Answer in one piece, by text or, where they are asked for, by vectors."""
         if call.embed is not None:
             return await self._embed(call, call.embed)
-        with self._typed:
+        try:
             body = self.to_wire(call, stream=False)
-        data = await self._wire.post_json(self.path(call, stream=False), body)
-        with self._typed:
+            data = await self._wire.post_json(self.path(call, stream=False), body)
             return self.from_wire(mapping(data, "body"))
+        except Unusable as unusable:
+            raise self._named(unusable) from None
 
     async def _embed(self, call: ModelCall, embed: Embed) -> Completion:
         form = self.embeddings
         if form is None:
             raise self._wire.fail("rejected", "makes no embeddings; choose another model")
-        with self._typed:
+        try:
             body = form.request(call, embed)
-        data = await self._wire.post_json(form.path(call), body)
-        with self._typed:
+            data = await self._wire.post_json(form.path(call), body)
             return form.answer(mapping(data, "body"), embed)
+        except Unusable as unusable:
+            raise self._named(unusable) from None
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[Piece | Completion, None]:
         """Answer as it is written: what each network read brought, then the `Completion`."""
-        with self._typed:
+        try:
             body = self.to_wire(call, stream=True)
+        except Unusable as unusable:
+            raise self._named(unusable) from None
         draft = type(self).draft()
         reads = await self._wire.post_sse(self.path(call, stream=True), body)
         try:
@@ -165,11 +173,12 @@ class Adapter(ABC):
                     yield piece
             if draft.done:
                 await reads.drain()
-            with self._typed:
-                completion = draft.completion()
-        except BaseException:
+            completion = draft.completion()
+        except BaseException as error:
             if (told := draft.told()) is not None:
                 call.broken.append(told)
+            if isinstance(error, Unusable):
+                raise self._named(error) from None
             raise
         finally:
             await reads.aclose()
@@ -180,26 +189,10 @@ class Adapter(ABC):
         if end is not None and end in events:
             draft.done = True
             events = events[: events.index(end)]
-        with self._typed:
-            for event in draft.unlike(events):
-                draft.add(mapping(self._wire.decode(event)[0], "event"))
+        for event in draft.unlike(events):
+            draft.add(mapping(self._wire.decode(event), "event"))
         return draft.take()
 
-
-class _Typed:
-    """Makes an `Unusable` inside its block an error that names the provider."""
-
-    __slots__ = ("_fail",)
-
-    def __init__(self, fail: Callable[[FailureKind, str], ProviderError]) -> None:
-        self._fail = fail
-
-    def __enter__(self) -> None:
-        """Begin to read, or write, the provider's format."""
-
-    def __exit__(
-        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
-    ) -> None:
-        """Raise the typed error instead."""
-        if isinstance(error, Unusable):
-            raise self._fail(error.kind, error.why) from None
+    def _named(self, unusable: Unusable) -> ProviderError:
+        """Make the error that the caller raises: with the provider's name."""
+        return self._wire.fail(unusable.kind, unusable.why)

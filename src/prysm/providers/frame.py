@@ -33,6 +33,23 @@ class Frame:
         frame = cls(before + found, after[string.end() :])
         return frame if frame.text(chunk) == text else None
 
+    def texts(self, chunks: list[bytes]) -> tuple[int, str]:
+        """How many chunks there are up to the first in no such frame, and their texts as one; (0, "") if any has none.
+
+        All are decoded at once. No string can hold the line end between two, so each is one string by itself.
+        """
+        head, tail, start, end = self.head, self.tail, self._from, self._to
+        strings = []
+        for chunk in chunks:
+            if not (chunk.startswith(head) and chunk.endswith(tail)):
+                break
+            strings.append(chunk[start:end])
+        try:
+            texts = orjson.loads(b"[%b]" % b",\n".join(strings))
+            return (len(texts), "".join(texts)) if len(texts) == len(strings) else (0, "")
+        except (orjson.JSONDecodeError, TypeError):  # no JSON; no string
+            return 0, ""
+
     def text(self, chunk: bytes) -> str | None:
         """The text of a chunk in this frame, None of any other."""
         if not (chunk.startswith(self.head) and chunk.endswith(self.tail)):

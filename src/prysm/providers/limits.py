@@ -25,8 +25,8 @@ class Limits:
         "_cancelled",
         "_due",
         "_end",
-        "_first",
         "_first_s",
+        "_idle_s",
         "_loop",
         "_over",
         "_paused",
@@ -43,7 +43,7 @@ class Limits:
         self._loop = asyncio.get_running_loop()
         self._end = self._loop.time() + spec.timeout_s
         self._first_s = spec.first_byte_timeout_s if streamed else spec.timeout_s
-        self._first: float | None = None
+        self._idle_s = spec.idle_timeout_s
         self._timer: asyncio.Handle | None = None
         self._rings = 0.0
         self._paused: float | None = None
@@ -55,12 +55,13 @@ class Limits:
 
     def __enter__(self) -> Self:
         """Begin to wait for the next byte; the wait for the first begins when this is first entered."""
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._loop)
         self._cancelled = 0 if self._task is None else self._task.cancelling()
         self._waits = True
+        now = self._loop.time()
         if self._paused is not None:
-            self._end += self._loop.time() - self._paused
-        self.extend()
+            self._end += now - self._paused
+        self._wait(now)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
@@ -83,9 +84,7 @@ class Limits:
 
     def extend(self) -> None:
         """Wait on, for the next byte after one that came."""
-        self._due = self._until()
-        if self._timer is None or self._rings > self._due:
-            self._wind(min(self._due, self._loop.time() + self._spec.idle_timeout_s))
+        self._wait(self._loop.time())
 
     def close(self) -> None:
         """Drop the timer."""
@@ -101,13 +100,14 @@ class Limits:
             return f"fell silent for idle_timeout_s = {spec.idle_timeout_s:g}; try again or choose another model"
         return f"sent nothing within first_byte_timeout_s = {spec.first_byte_timeout_s:g}; raise it or try again"
 
-    def _until(self) -> float:
-        now = self._loop.time()
+    def _wait(self, now: float) -> None:
+        silent = now + self._idle_s
         if self.heard:
-            return min(now + self._spec.idle_timeout_s, self._end)
-        if self._first is None:
-            self._first = min(now + self._first_s, self._end)
-        return self._first
+            self._due = min(silent, self._end)
+        elif not self._due:  # the first byte
+            self._due = min(now + self._first_s, self._end)
+        if self._timer is None or self._rings > self._due:
+            self._wind(min(self._due, silent))
 
     def _wind(self, when: float) -> None:
         self.close()

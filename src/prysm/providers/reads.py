@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, cast
 
 import httpx
@@ -31,13 +30,13 @@ class Fail(Protocol):
 class Reads:
     """A response body, read by read, bounded in time and in decompressed bytes."""
 
-    __slots__ = ("_limits", "_response", "_size", "_stream", "fail")
+    __slots__ = ("_body", "_limits", "_size", "_stream", "fail")
 
     def __init__(self, response: httpx.Response, limits: Limits, fail: Fail) -> None:
         self.fail = fail
         self._limits = limits
-        self._response = response
-        self._stream = aiter(cast("httpx.AsyncByteStream", response.stream))
+        self._body = cast("httpx.AsyncByteStream", response.stream)
+        self._stream = aiter(self._body)
         self._size = 0
 
     @property
@@ -50,10 +49,12 @@ class Reads:
         try:
             with self._limits:
                 read = await anext(self._stream, None)
-            self._limits.heard = True
         except (TimeoutError, httpx.HTTPError) as error:
             failed = how_it_failed(error, self._limits, answered=True)
         else:
+            self._limits.heard = True
+            if read is not None:
+                self._count(read, MAX_BODY_BYTES)
             return read
         raise self.fail(*failed)
 
@@ -65,7 +66,7 @@ class Reads:
                 while (part := await anext(self._stream, None)) is not None:
                     self._limits.heard = True
                     parts.append(part)
-                    self.count(part, cap)
+                    self._count(part, cap or MAX_BODY_BYTES)
                     self._limits.extend()
         except (TimeoutError, httpx.HTTPError) as error:
             failed = how_it_failed(error, self._limits, answered=True)
@@ -76,13 +77,13 @@ class Reads:
     async def aclose(self) -> None:
         """Give the connection back if all was read, else close it."""
         self._limits.close()
-        await self._response.aclose()
+        await self._body.aclose()  # the response's own `aclose` would do the same by way of a context manager
 
-    def count(self, part: bytes, cap: int | None = None) -> None:
+    def _count(self, part: bytes, cap: int) -> None:
         """Raise `ProviderError` once more than `cap` bytes came."""
         self._size += len(part)
-        if self._size > (cap or MAX_BODY_BYTES):
-            raise self.fail("too_large", f"sent more than {cap or MAX_BODY_BYTES} bytes; ask for a shorter answer")
+        if self._size > cap:
+            raise self.fail("too_large", f"sent more than {cap} bytes; ask for a shorter answer")
 
 
 class EventReads:
@@ -100,9 +101,10 @@ class EventReads:
         read = await self._reads.next()
         if read is None:
             return None
-        self._reads.count(read)
-        with suppress(EventTooLarge):
+        try:
             return self._parser.feed(read)
+        except EventTooLarge:
+            pass
         raise self._reads.fail("too_large", "sent one event that is too large; ask for a shorter answer")
 
     async def drain(self) -> None:

@@ -6,7 +6,6 @@ want: redirects, cookies, proxies from the environment.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -49,45 +48,43 @@ class Wire:
 
     async def post_json(self, path: str, body: dict[str, Any]) -> Any:
         """Post and return the decoded JSON answer; raise `ProviderError`."""
-        content = self._encode(body)
-        limits = Limits(self.spec, streamed=False)
-        response = await self._send(path, content, limits)
+        reads = await self._ask(path, body, JSON, streamed=False)
         try:
-            whole = await (await self._accepted(response, limits, JSON)).whole()
+            whole = await reads.whole()
         finally:
-            limits.close()
-            await response.aclose()
-        return self.decode(whole)[0]
+            await reads.aclose()
+        return self.decode(whole)
 
     async def post_sse(self, path: str, body: dict[str, Any]) -> EventReads:
         """Post and give the event stream of the answer, to be closed: early, that closes the connection."""
-        content = self._encode(body)
-        limits = Limits(self.spec, streamed=True)
-        response = await self._send(path, content, limits)
-        try:
-            return EventReads(await self._accepted(response, limits, SSE))
-        except BaseException:
-            limits.close()
-            await response.aclose()
-            raise
+        return EventReads(await self._ask(path, body, SSE, streamed=True))
 
-    def decode(self, *parts: bytes) -> list[Any]:
+    def decode(self, body: bytes) -> Any:
         """Decode JSON, strictly: no NaN, no invalid UTF-8, no lone surrogate, no nesting beyond 1,024 levels."""
-        with suppress(orjson.JSONDecodeError):  # which holds the body: no error of ours may have it as its context
-            return [orjson.loads(part) for part in parts]
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            pass  # it holds the body: no error of ours may have it as its context
         raise self.fail("malformed", "sent an answer that is not valid JSON; try another model")
 
     def _encode(self, body: dict[str, Any]) -> bytes:
-        with suppress(orjson.JSONEncodeError):
+        try:
             return orjson.dumps(body)
+        except orjson.JSONEncodeError:
+            pass  # it holds the body as well
         raise self.fail("rejected", "cannot be sent text that is not valid Unicode; remove it")
 
-    async def _accepted(self, response: httpx.Response, limits: Limits, media: str) -> Reads:
-        """The body of a 200 of the wanted type; raise `ProviderError` for any other answer."""
+    async def _ask(self, path: str, body: dict[str, Any], media: str, *, streamed: bool) -> Reads:
+        """The body of a 200 of the wanted type, to be closed; raise `ProviderError` for any other answer."""
+        content = self._encode(body)
+        limits = Limits(self.spec, streamed=streamed)
+        response = await self._send(path, content, limits)
         reads = Reads(response, limits, self.fail)
-        if response.status_code != OK:
-            raise await self._refusal(response, reads)
-        self._check_media(response, media)
+        try:
+            await self._check(response, reads, media)
+        except BaseException:
+            await reads.aclose()
+            raise
         return reads
 
     async def _send(self, path: str, content: bytes, limits: Limits) -> httpx.Response:
@@ -108,6 +105,14 @@ class Wire:
             url = self._urls[path] = httpx.URL(self._base + path)
         return url
 
+    async def _check(self, response: httpx.Response, reads: Reads, wanted: str) -> None:
+        if response.status_code != OK:
+            raise await self._refusal(response, reads)
+        media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media != wanted:
+            why = f"answered with a content type other than {wanted}; check its base_url"
+            raise self.fail("malformed", why, OK)
+
     async def _refusal(self, response: httpx.Response, reads: Reads) -> ProviderError:
         try:
             body = orjson.loads(await reads.whole(MAX_ERROR_BYTES))
@@ -115,12 +120,6 @@ class Wire:
             body = None
         wait = retry_after(response.headers.get("retry-after"))
         return refusal(self.spec.id, response.status_code, body, wait)
-
-    def _check_media(self, response: httpx.Response, wanted: str) -> None:
-        media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media != wanted:
-            why = f"answered with a content type other than {wanted}; check its base_url"
-            raise self.fail("malformed", why, OK)
 
 
 def _base_url(spec: ProviderSpec) -> str:
