@@ -126,12 +126,13 @@ async def _succeed(http: httpx.AsyncClient, told: Told, more: dict[str, str]) ->
             answered = told.hear(await http.post(ORCHESTRATE, json=body | more))
             assert (answered.status_code, MARK in answered.text) == (200, True), strategy
     sandbox = {"model": "sandbox-strong", "messages": [{"role": "user", "content": MARK}]}
-    assert MARK in told.hear(await http.post(CHAT, json=sandbox | more)).text
+    answered = told.hear(await http.post(CHAT, json=sandbox | more))
+    assert MARK in answered.text
     if not more:
         told.hear(await http.post("/v1/responses", json={"model": "left", "input": MARK, "instructions": MARK}))
         told.hear(await http.post("/v1/messages", json=sandbox | {"max_tokens": 99, "system": MARK}))
         told.hear(await http.post("/v1/embeddings", json={"model": "sandbox-embedding", "input": [MARK]}))
-    judged = {"request_id": next(iter(told.ids)), "correct": True, "comment": MARK}
+    judged = {"request_id": answered.headers["x-request-id"], "correct": True, "comment": MARK}
     assert (await http.post("/v1/feedback", json=judged)).status_code == 200
 
 

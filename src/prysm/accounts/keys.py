@@ -25,6 +25,9 @@ class Caller:
     key: str
 
 
+ROOT = Caller("root")
+
+
 class KeyRing:
     """Knows the root key by its hash only, so that no dump or repr can show it."""
 
@@ -46,7 +49,7 @@ class KeyRing:
                 "Missing or unknown API key. Send `Authorization: Bearer <key>` (or `x-api-key: <key>`); the root "
                 "key is in the file `root.key` of the gateway's data directory."
             )
-        return Caller("root")
+        return ROOT
 
 
 def root_key(data_dir: Path, given: str | None) -> str:

@@ -82,9 +82,9 @@ class ChunkWriter(Writer):
         tail = b"".join(self._opening(None, end["index"]) for end in ends if end["index"] not in self._opened)
         tail += b"".join(data(self._chunk([end])) for end in ends[1:])
         tier = answer.verdict.candidate.completion.service_tier
-        tail += data(self._chunk([ends[0]]) | {"service_tier": tier, "prysm": prysm})
+        tail += data({**self._chunk([ends[0]]), "service_tier": tier, "prysm": prysm})
         if self._usage:
-            tail += data(self._chunk([]) | {"usage": choices.usage(answer)})
+            tail += data({**self._chunk([]), "usage": choices.usage(answer)})
         return tail + b"data: [DONE]\n\n"
 
     def failure(self, error: PrysmError) -> bytes:

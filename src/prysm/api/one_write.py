@@ -1,7 +1,8 @@
 """uvicorn's HTTP/1.1 protocol with fewer system calls: what an answer writes in one turn of the loop leaves at once.
 
 uvicorn writes the head of an answer, its body and its end apart, and uvloop sends each as it comes. A write that wakes
-the other side costs as much as planning a request.
+the other side costs as much as planning a request. And who wants to know whether the caller hung up needs no task that
+waits for it: the connection calls.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -19,8 +21,33 @@ LINGER_S = 60.0
 """A reader who takes nothing of the end of an answer for so long, and at most twice that, is taken to be gone."""
 
 
+CONNECTION = "prysm.connection"
+"""Where a request's scope has its connection, where this protocol serves it."""
+
+
 class Protocol(HttpToolsProtocol):
     """One connection of a client."""
+
+    _hung_up: Callable[[], object] | None = None
+    _lost = False
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self.scope[CONNECTION] = self  # type: ignore[literal-required] # a key of ours
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone, whoever ended it."""
+        super().connection_lost(exc)
+        self._lost = True
+        if self._hung_up is not None:
+            self._hung_up()
+
+    def call_when_lost(self, call: Callable[[], object] | None) -> None:
+        """Whom to tell, at once or in the next turn, when the caller hangs up before the answer; None for nobody."""
+        self._hung_up = call
+        if call is not None and self._lost:
+            asyncio.get_running_loop().call_soon(call)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Write by turns from now on."""

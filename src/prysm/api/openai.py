@@ -28,20 +28,21 @@ router = APIRouter(tags=["OpenAI"])
 async def chat_completions(request: Request) -> Response:
     """Answer a chat: `auto` routes, a catalog id pins, `prysm/<policy or strategy>` orchestrates."""
     body = parse.read(bodies.ChatBody, await read_body(request))
-    gateway, chat = services(request).gateway, body.chat_request()
-    shape = Shape(
-        render=partial(render.chat_completion, legacy=body.extras.legacy),
-        writer=partial(
+    gateway, chat, extras = services(request).gateway, body.chat_request(), body.extras
+    writer = (
+        partial(
             ChunkWriter,
-            events=bool(body.extras.prysm_events),
+            events=bool(extras.prysm_events),
             usage=body.wants_usage,
             trace=False,
             logprobs=chat.sampling.logprobs,
-            legacy=body.extras.legacy,
-        ),
+            legacy=extras.legacy,
+        )
+        if chat.stream
+        else None
     )
     known_policy(chat, body.model, gateway.planner.policies)
-    return RunResponse(gateway, chat, shape)
+    return RunResponse(gateway, chat, Shape(partial(render.chat_completion, legacy=extras.legacy), writer))
 
 
 def known_model(name: str, policies: Collection[str], catalog: Catalog) -> None:

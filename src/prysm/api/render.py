@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def chat_completion(answer: Answer, *, legacy: bool = False) -> dict[str, Any]:
     """`POST /v1/chat/completions`; `legacy`: in the spelling of callers who gave `functions`."""
-    return _openai(answer, "chat.completion", legacy=legacy) | {"prysm": block(answer)}
+    return _openai(answer, "chat.completion", block(answer), legacy=legacy)
 
 
 def orchestration(answer: Answer, *, trace: bool, legacy: bool) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def orchestration(answer: Answer, *, trace: bool, legacy: bool) -> dict[str, Any
     prysm = block(answer)
     if trace:
         prysm["stages"] = [stage(item) for item in answer.stages]
-    return _openai(answer, "orchestration", legacy=legacy) | {"prysm": prysm}
+    return _openai(answer, "orchestration", prysm, legacy=legacy)
 
 
 def block(answer: Answer) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def routing(plan: Plan, answer: Answer | None = None) -> dict[str, Any]:
     """Which model, why it, and why not the others; of the model that answered, when one did."""
     model = answer.verdict.candidate.model if answer else plan.models[0]
     failed = _given_up(answer.stages) if answer else []
-    signals = dict(plan.profile.signals) | {"difficulty": plan.profile.difficulty_score}
+    signals = {**plan.profile.signals, "difficulty": plan.profile.difficulty_score}
     return {
         "model": model.id,
         "model_display": model.display,
@@ -80,8 +80,11 @@ def routing(plan: Plan, answer: Answer | None = None) -> dict[str, Any]:
 
 def _given_up(stages: Sequence[Stage]) -> list[Stage]:
     """The calls that another model had to make; one whose answer was repaired went on."""
+    failed = [item for item in stages if item.model and item.status != "ok"]
+    if not failed:
+        return failed
     repaired = {parent for item in stages if item.kind == "repair" for parent in item.parents}
-    return [item for item in stages if item.model and item.status != "ok" and item.i not in repaired]
+    return [item for item in failed if item.i not in repaired]
 
 
 def orchestrated(answer: Answer) -> dict[str, Any]:
@@ -212,7 +215,7 @@ def usd(nano: int | None) -> float | None:
     return None if nano is None else nano / NANO_PER_USD
 
 
-def _openai(answer: Answer, kind: str, *, legacy: bool) -> dict[str, Any]:
+def _openai(answer: Answer, kind: str, prysm: dict[str, Any], *, legacy: bool) -> dict[str, Any]:
     done, told = answer.verdict.candidate, answer.request.sampling.logprobs
     return {
         "id": f"prysm-{answer.receipt.request_id}",
@@ -225,6 +228,7 @@ def _openai(answer: Answer, kind: str, *, legacy: bool) -> dict[str, Any]:
         "usage": usage(answer),
         "service_tier": done.completion.service_tier,
         "system_fingerprint": done.completion.system_fingerprint,
+        "prysm": prysm,
     }
 
 

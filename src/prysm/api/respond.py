@@ -10,6 +10,7 @@ import orjson
 from starlette.responses import Response
 
 from prysm.api import problems
+from prysm.api.one_write import CONNECTION
 from prysm.api.sse import EventStream
 from prysm.core.events import ignore
 from prysm.core.values import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+    from prysm.api.one_write import Protocol as Connection
     from prysm.api.sse import Writer
     from prysm.core.events import Emit
     from prysm.core.plan import ChatRequest
@@ -60,7 +62,7 @@ class RunResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or stop quietly when nobody is left to answer."""
         work = asyncio.current_task()
-        watch = _Watch(receive, work)
+        watch = _watch(scope, receive, work)
         request_id: UUID = scope["state"]["request_id"]
         try:
             if self._request.stream and self._shape.writer is not None:
@@ -104,8 +106,34 @@ class RunResponse(Response):
             await stream.close()
 
 
+def _watch(scope: Scope, receive: Receive, work: asyncio.Task[Any] | None) -> _Told | _Watch:
+    """Cancel the run when its caller hangs up, so that no upstream call outlives who asked for it."""
+    connection = scope.get(CONNECTION)
+    return _Watch(receive, work) if connection is None else _Told(connection, work)
+
+
+class _Told:
+    """Is called by the connection itself."""
+
+    __slots__ = ("_connection", "_work")
+
+    def __init__(self, connection: Connection, work: asyncio.Task[Any] | None) -> None:
+        self._connection = connection
+        self._work = work
+        connection.call_when_lost(self._gone)
+
+    def cancel(self) -> None:
+        """Stop watching."""
+        self._connection.call_when_lost(None)
+        self._work = None
+
+    def _gone(self) -> None:
+        if self._work is not None:
+            self._work.cancel(CLIENT_GONE)
+
+
 class _Watch:
-    """Cancels the run when its caller hangs up, so that no upstream call outlives who asked for it.
+    """Asks whether the caller has hung up, where a server of another kind is at work.
 
     It begins a moment late: most short answers are gone by then, and never pay for the task it takes.
     """

@@ -82,8 +82,9 @@ class EventStream:
     async def emit(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, Delta):
-            self._writer.model = event.model
-            await self._write(self._writer.piece(event.piece, event.choice))
+            writer = self._writer
+            writer.model = event.model
+            await self._write(writer.piece(event.piece, event.choice))
         elif isinstance(event, Planned):
             await self._planned(event.plan)
         elif self._request.orchestrated:
