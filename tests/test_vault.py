@@ -49,6 +49,13 @@ def test_nothing_is_wrapped_twice_alike() -> None:
     assert VAULT.wrap(b"text", b"") != VAULT.wrap(b"text", b"")
 
 
+def test_what_is_derived_depends_on_the_key_and_on_the_purpose_alone(tmp_path: Path) -> None:
+    made = VAULT.derived(b"this")
+    assert (len(made), Vault(SECRET).derived(b"this")) == (32, made)
+    assert len({made, VAULT.derived(b"that"), Vault(SECRET + "!").derived(b"this")}) == 3
+    assert Vault(key_path(tmp_path)).derived(b"this") == Vault(key_path(tmp_path)).derived(b"this")
+
+
 def test_a_vault_shows_and_hands_out_nothing() -> None:
     assert SECRET not in repr(VAULT)
     with pytest.raises((TypeError, pickle.PicklingError)):

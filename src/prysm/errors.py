@@ -5,7 +5,11 @@ PrysmError
 │   └── UnsupportedParameter  400/422  unsupported_parameter
 ├── InvalidApiKey             401      invalid_api_key
 ├── BudgetExceeded            402      budget_exceeded
+│   └── InsufficientCredits   402      insufficient_credits
+├── Forbidden                 403      forbidden
 ├── NotFound                  404      not_found | model_not_found | proof_not_found
+├── Conflict                  409      idempotency_conflict
+│   └── ReplayUnavailable     409      replay_unavailable
 ├── ProofDeleted              410      proof_deleted
 ├── RequestTooLarge           413      request_too_large
 ├── UnsupportedMediaType      415      unsupported_media_type
@@ -22,7 +26,7 @@ PrysmError
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 
 class PrysmError(Exception):
@@ -76,6 +80,22 @@ class BudgetExceeded(PrysmError):
     status = 402
     code = "budget_exceeded"
     type = "insufficient_quota"
+    left_nano: int | None = None
+    """What a cheaper plan could still spend; None: no plan would do."""
+
+
+class InsufficientCredits(BudgetExceeded):
+    """The organisation pays in advance, and what it has does not cover the worst case."""
+
+    code = "insufficient_credits"
+
+
+class Forbidden(PrysmError):
+    """A key that is known, and may not do this."""
+
+    status = 403
+    code = "forbidden"
+    type = "permission_error"
 
 
 class NotFound(PrysmError):
@@ -84,6 +104,21 @@ class NotFound(PrysmError):
     status = 404
     code = "not_found"
     type = "invalid_request_error"
+
+
+class Conflict(PrysmError):
+    """The idempotency key stands for another request."""
+
+    status = 409
+    code = "idempotency_conflict"
+    type = "invalid_request_error"
+    lasting = True
+
+
+class ReplayUnavailable(Conflict):
+    """The idempotency key was used, and the answer that it stands for is not there."""
+
+    code = "replay_unavailable"
 
 
 class ProofDeleted(PrysmError):
@@ -123,6 +158,8 @@ class RateLimited(PrysmError):
     type = "rate_limit_error"
     retry_after_s = 1.0
     """Where nobody knows better: clients go by the header, and without one some come back at once."""
+    meters: tuple[Any, ...] = ()
+    """What is left of the caller's limits (`core.payer.Meter`), where one of them refused."""
 
 
 FailureKind: TypeAlias = Literal[

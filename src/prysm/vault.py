@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -42,12 +43,12 @@ class Vault:
     __slots__ = ("_source",)
 
     def __init__(self, key: str | Path) -> None:
-        self._source = key if isinstance(key, Path) else _derived(key, VARIABLE)
+        self._source = key if isinstance(key, Path) else _opened(key, VARIABLE)
 
     def wrap(self, plaintext: bytes, aad: bytes) -> bytes:
         """A version byte, 12 random bytes, the ciphertext and its tag; `aad` is what it belongs to, not kept."""
         nonce = os.urandom(_NONCE_BYTES)
-        return _VERSION + nonce + self._cipher().encrypt(nonce, plaintext, _VERSION + aad)
+        return _VERSION + nonce + self._open().cipher.encrypt(nonce, plaintext, _VERSION + aad)
 
     def unwrap(self, sealed: bytes, aad: bytes) -> bytes:
         """What was wrapped for `aad`. Raises WrongEncryptionKey when it was under another key, or altered."""
@@ -57,26 +58,51 @@ class Vault:
             raise WrongEncryptionKey(f"There is no {self._source}: restore it from a backup, or set {VARIABLE}.")
         nonce, ciphertext = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:
-            return self._cipher().decrypt(nonce, ciphertext, _VERSION + aad)
+            return self._open().cipher.decrypt(nonce, ciphertext, _VERSION + aad)
         except (InvalidTag, ValueError):
             raise WrongEncryptionKey(
                 f"This was encrypted under another {VARIABLE}: set the one it was encrypted under, or restore the "
                 "file `encryption.key` of the data directory from a backup."
             ) from None
 
-    def _cipher(self) -> AESGCM:
-        """The cipher; of many starters at once one makes the file, with mode 0600."""
+    def derived(self, info: bytes) -> bytes:
+        """32 bytes for another purpose, which `info` names; whoever has them learns nothing of the key."""
+        return _expanded(self._open().key, info)
+
+    def _open(self) -> _Opened:
+        """The key and its cipher; of many starters at once one makes the file, with mode 0600."""
         if isinstance(self._source, Path):
             path = self._source
-            self._source = _derived(kept_in(path, lambda: secrets.token_urlsafe(32), VARIABLE), str(path))
+            self._source = _opened(kept_in(path, lambda: secrets.token_urlsafe(32), VARIABLE), str(path))
         return self._source
 
 
-def _derived(key: str, where: str) -> AESGCM:
+def rewrapped(old: Vault, new: Vault, wrapped: bytes, aad: bytes) -> bytes | None:
+    """What was wrapped under one key, under another; None when it is already.
+
+    Raises `WrongEncryptionKey` when it is under neither.
+    """
+    try:
+        new.unwrap(wrapped, aad)
+    except WrongEncryptionKey:
+        return new.wrap(old.unwrap(wrapped, aad), aad)
+    return None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Opened:
+    key: bytes
+    cipher: AESGCM
+
+
+def _opened(key: str, where: str) -> _Opened:
     if len(key) < MIN_KEY_LENGTH:
         raise ConfigError(
             f"{where} is shorter than {MIN_KEY_LENGTH} characters; use a long random one. Where something is "
             "encrypted already, only the key it was encrypted under will do."
         )
-    derive = HKDF(algorithm=SHA256(), length=32, salt=None, info=_INFO)
-    return AESGCM(derive.derive(key.encode()))
+    return _Opened(key.encode(), AESGCM(_expanded(key.encode(), _INFO)))
+
+
+def _expanded(key: bytes, info: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(key)

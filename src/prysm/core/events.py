@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+from prysm.core.payer import FREELY, Admitted
 from prysm.core.values import dataclass
 
 if TYPE_CHECKING:
+    from prysm.core.cache import Lookup
     from prysm.core.chat import Piece
     from prysm.core.plan import Plan
     from prysm.core.run import Stage, StageKind
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The plan stands; calls begin now."""
+    """The plan stands, and the run was let in; calls begin now, unless the cache has the answer."""
 
     plan: Plan
+    admitted: Admitted = FREELY
+    cache: Lookup | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,10 @@ from prysm.core.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from prysm.core.cache import Caching
     from prysm.core.embedding import Embed
     from prysm.core.model import Model, Task
+    from prysm.core.ports import Provider
     from prysm.core.tools import ResponseFormat, Toolbox
 
 StrategyName: TypeAlias = Literal[
@@ -54,7 +56,10 @@ class ChatRequest:
     `policy` or `strategy` set means orchestration; with neither, one model answers: `pinned`, or the one that
     routing picks. `models` names the pool exactly: no quality filter, no self-sampling instead. `n` versions of the
     answer are written side by side by one model. `kept_s` is for how many seconds its text and the answer's are kept;
-    None keeps none. `embed` asks for vectors in place of an answer to `messages`.
+    None keeps none. `embed` asks for vectors in place of an answer to `messages`. `allowed_models` and
+    `allowed_strategies` are all that the caller's key leaves to choose from; None leaves everything.
+    `own_providers` are those that are called with a key of the caller's organisation, not the operator's. `cache` is
+    what the caller wants of the response cache; None is what his key says.
     """
 
     messages: tuple[Message, ...]
@@ -83,6 +88,10 @@ class ChatRequest:
     kept_s: int | None = None
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     embed: Embed | None = None
+    allowed_models: frozenset[str] | None = None
+    allowed_strategies: frozenset[str] | None = None
+    cache: Caching | None = None
+    own_providers: Mapping[str, Provider] | None = field(default=None, compare=False, repr=False)
 
     @property
     def orchestrated(self) -> bool:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from prysm.core.cache import Original
     from prysm.core.chat import Completion, Usage
     from prysm.core.model import Model
     from prysm.core.plan import ChatRequest, Plan
@@ -147,7 +148,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run that ended, well or not: everything its receipt and the metrics say of it."""
+    """A run that ended, well or not: everything its receipt and the metrics say of it.
+
+    `original` is the run whose answer it gave again, out of the cache.
+    """
 
     request_id: UUID
     request: ChatRequest
@@ -160,3 +164,4 @@ class Finished:
     price_version: str
     verdict: Verdict | None = None
     error: str | None = None
+    original: Original | None = None

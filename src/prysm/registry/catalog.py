@@ -34,6 +34,7 @@ class Catalog:
         self.models: tuple[Model, ...] = tuple(self._priors.values())
         self.providers: tuple[ProviderSpec, ...] = tuple(self._providers.values())
         self.price_version: str = price_version(self.models)
+        self.changes = 0
         self._refresh()
 
     def get(self, model_id: str) -> Model:
@@ -127,6 +128,7 @@ class Catalog:
         return all(standing.limited for standing in held if standing.retry_at is not None)
 
     def _refresh(self) -> None:
+        self.changes += 1
         able = {spec.id for spec in self.providers if spec.usable and spec.id not in self._down}
         usable = [m for m in self._models.values() if m.provider in able and m.id not in self._down]
         self._live = tuple(model for model in usable if self.standing(model).live)
