@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SECRET = "an encryption key for tests"
 TABLES = ("log", "log_key", "log_leaf", "log_tile", "checkpoint", "log_queue")
+BACKED_UP = (*TABLES, "audit_event")
 
 
 @dataclass
@@ -79,13 +80,14 @@ class Scene:
         return await self.connection.fetchval(statement, *values)
 
     async def copy(self) -> dict[str, list[asyncpg.Record]]:
-        """Back up the tables of the log."""
-        return {table: await self.connection.fetch(f"SELECT * FROM {table}") for table in TABLES}  # noqa: S608  ours
+        """Back up the tables of the log, and the events in it."""
+        return {table: await self.connection.fetch(f"SELECT * FROM {table}") for table in BACKED_UP}  # noqa: S608  ours
 
     async def restore(self, backup: dict[str, list[asyncpg.Record]]) -> None:
         """Put a backup back, as an operator would."""
         async with self.connection.transaction():
-            await self.connection.execute(f"TRUNCATE {', '.join(TABLES)}")
+            await self.connection.execute("SET LOCAL session_replication_role = replica")
+            await self.connection.execute(f"TRUNCATE {', '.join(BACKED_UP)}")
             for table, rows in backup.items():
                 if rows:
                     columns, records = list(rows[0].keys()), [tuple(row.values()) for row in rows]

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.payers import PAYER
 from tests.store.receipts import SealPath, make
 
 from prysm.errors import ConfigError, ProofUnavailable
@@ -235,7 +236,7 @@ async def test_killing_postgres_loses_no_receipt_that_was_acknowledged() -> None
             async def write() -> None:
                 for _ in range(60):
                     sealed = make(os.urandom(200))
-                    await database.committer.intend(sealed.request_id, b"{}")
+                    await database.committer.intend(sealed.request_id, b"{}", PAYER)
                     await database.committer.put(sealed)
                     acknowledged.append(sealed.request_id)
 
@@ -244,9 +245,11 @@ async def test_killing_postgres_loses_no_receipt_that_was_acknowledged() -> None
             os.kill(server.pid, 9)
             await writers
             assert len(acknowledged) == 480
-            queued = await database.database.pool.fetch("SELECT request_id FROM log_queue")
+            owner = await asyncpg.connect(server.url)
+            queued = await owner.fetch("SELECT request_id FROM log_queue")
             assert sorted(row["request_id"] for row in queued) == sorted(acknowledged)
-            assert await database.database.pool.fetchval("SELECT count(*) FROM intent") == 0
+            assert await owner.fetchval("SELECT count(*) FROM intent") == 0
+            await owner.close()
             for request_id in acknowledged:
                 assert await database.receipts.get(request_id) is not None
             await database.close()

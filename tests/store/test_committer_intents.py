@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from tests.payers import PAYER
 from tests.store.receipts import KID, make, unsigned
 from tests.store.waiting import eventually
 
@@ -52,7 +53,7 @@ def lose(committer: GroupCommitter, monkeypatch: pytest.MonkeyPatch) -> Callable
 
 async def test_a_run_that_began_has_an_intent_until_it_has_a_receipt(sql: Sql, committer: GroupCommitter) -> None:
     sealed = make()
-    await committer.intend(sealed.request_id, b"what is known")
+    await committer.intend(sealed.request_id, b"what is known", PAYER)
     assert await sql("SELECT body FROM intent") == b"what is known"
     assert await sql("SELECT instance FROM intent") == committer.instance
     assert await committer.put(sealed) == "sealed"
@@ -64,7 +65,7 @@ async def test_the_intent_of_a_run_that_ends_before_it_was_sent_is_never_stored(
 ) -> None:
     await sql("ALTER TABLE intent ADD CHECK (false)")
     sealed = make()
-    intent = committer.intend(sealed.request_id, b"{}")
+    intent = committer.intend(sealed.request_id, b"{}", PAYER)
     await committer.put(sealed)
     assert intent.done()
     assert intent.exception() is None
@@ -73,7 +74,7 @@ async def test_the_intent_of_a_run_that_ends_before_it_was_sent_is_never_stored(
 async def test_beginnings_and_endings_share_a_flush(sql: Sql, committer: GroupCommitter) -> None:
     before = await sql("SELECT pg_current_xact_id()::text::bigint")
     await asyncio.gather(
-        *(committer.intend(uuid4(), b"{}") for _ in range(200)), *(committer.put(make()) for _ in range(200))
+        *(committer.intend(uuid4(), b"{}", PAYER) for _ in range(200)), *(committer.put(make()) for _ in range(200))
     )
     after = await sql("SELECT pg_current_xact_id()::text::bigint")
     assert isinstance(before, int)
@@ -84,7 +85,7 @@ async def test_beginnings_and_endings_share_a_flush(sql: Sql, committer: GroupCo
 
 async def test_only_the_intent_that_is_refused_fails(sql: Sql, committer: GroupCommitter) -> None:
     await sql("ALTER TABLE intent ADD CHECK (length(body) < 100)")
-    intents = [committer.intend(uuid4(), b"x" * (500 if i == 3 else 5)) for i in range(9)]
+    intents = [committer.intend(uuid4(), b"x" * (500 if i == 3 else 5), PAYER) for i in range(9)]
     receipts = [committer.put(make()) for _ in range(4)]
     results = await asyncio.gather(*intents, *receipts, return_exceptions=True)
     assert [i for i, result in enumerate(results) if isinstance(result, ProofUnavailable)] == [3]
@@ -109,7 +110,7 @@ async def test_a_receipt_that_is_not_signed_is_stored_and_not_queued(sql: Sql, c
 async def test_a_receipt_that_is_refused_leaves_its_run_to_the_reaper(sql: Sql, committer: GroupCommitter) -> None:
     await sql("ALTER TABLE receipt ADD CHECK (length(payload) < 100)")
     sealed = make(b"x" * 500)
-    await committer.intend(sealed.request_id, b"{}")
+    await committer.intend(sealed.request_id, b"{}", PAYER)
     with pytest.raises(Refused, match="CheckViolation"):
         await committer.put(sealed)
     await eventually(lambda: sql("SELECT instance IS NULL FROM intent"))
@@ -118,7 +119,7 @@ async def test_a_receipt_that_is_refused_leaves_its_run_to_the_reaper(sql: Sql, 
 async def test_another_receipt_of_the_same_run_ends_it_all_the_same(sql: Sql, committer: GroupCommitter) -> None:
     first = make(b"first")
     await committer.put(first)
-    await committer.intend(first.request_id, b"{}")
+    await committer.intend(first.request_id, b"{}", PAYER)
     with pytest.raises(Refused, match="another receipt"):
         await committer.put(make(b"second", request_id=first.request_id))
     assert await sql("SELECT count(*) FROM intent") == 0
@@ -129,7 +130,7 @@ async def test_a_database_that_is_away_is_noticed_and_found_again_without_traffi
     sql: Sql, committer: GroupCommitter, lose: Callable[[], None], database_url: str
 ) -> None:
     sealed = make()
-    await committer.intend(sealed.request_id, b"{}")
+    await committer.intend(sealed.request_id, b"{}", PAYER)
     lose()
     with pytest.raises(ProofUnavailable):
         await committer.put(sealed)
@@ -157,11 +158,11 @@ async def test_an_intent_that_nobody_waits_for_fails_in_silence(
     committer: GroupCommitter, lose: Callable[[], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     lose()
-    intent = committer.intend(uuid4(), b"{}")
+    intent = committer.intend(uuid4(), b"{}", PAYER)
     await asyncio.wait([intent])
     assert isinstance(intent.exception(), ProofUnavailable)
     del intent
-    committer.intend(uuid4(), b"{}")
+    committer.intend(uuid4(), b"{}", PAYER)
     await eventually(lambda: not committer._queue)
     gc.collect()
     assert not [record for record in caplog.records if record.name == "asyncio"]
@@ -183,7 +184,7 @@ async def test_a_full_disk_is_nobodys_row(
 
 async def test_a_cancelled_wait_still_ends_the_run(sql: Sql, committer: GroupCommitter) -> None:
     sealed = make()
-    await committer.intend(sealed.request_id, b"{}")
+    await committer.intend(sealed.request_id, b"{}", PAYER)
     task = asyncio.create_task(committer.put(sealed))
     await asyncio.sleep(0)
     task.cancel()
@@ -196,7 +197,7 @@ async def test_closing_refuses_beginnings(database_url: str) -> None:
     committer = await GroupCommitter.open(database_url)
     await committer.close()
     with pytest.raises(ProofUnavailable, match="stopping"):
-        await committer.intend(uuid4(), b"{}")
+        await committer.intend(uuid4(), b"{}", PAYER)
 
 
 async def test_postgres_that_crashes_under_load_loses_and_doubles_nothing(
@@ -214,7 +215,7 @@ async def test_postgres_that_crashes_under_load_loses_and_doubles_nothing(
                 while not stop.is_set():
                     sealed = make(uuid4().bytes * 20)
                     try:
-                        await committer.intend(sealed.request_id, b"{}")
+                        await committer.intend(sealed.request_id, b"{}", PAYER)
                         await committer.put(sealed)
                         told.append(sealed.request_id)
                     except ProofUnavailable:

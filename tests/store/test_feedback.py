@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -15,6 +16,7 @@ from prysm.registry.learnt import Tally
 from prysm.store import feedback as module
 from prysm.store.database import Database
 from prysm.store.feedback import FeedbackStore
+from prysm.store.isolation import EVERYBODY, act_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
+    act_for(EVERYBODY)
     opened = await Database.open(database_url)
-    yield opened
+    async with asyncpg.create_pool(database_url, min_size=0) as owner:
+        yield replace(opened, pool=owner)  # what a gateway reads judgements with writes no receipt
     await opened.close()
 
 
@@ -47,6 +51,23 @@ async def store(database: Database, request_id: UUID, payload: bytes) -> None:
     """Store a record as it is."""
     insert = "INSERT INTO receipt (request_id, payload, proof_hash) VALUES ($1, $2, 'h')"
     await database.pool.execute(insert, request_id, payload)
+
+
+USED = """
+    INSERT INTO usage (request_id, org, project, strategy, mode, policy, task, outcome, estimated, tags)
+    VALUES ($1, $2, $2, 'single', 'balanced', 'balanced', 'chat', 'ok', false, '{}')
+"""
+
+
+async def test_a_run_of_another_organisation_is_one_that_is_not_there(database: Database) -> None:
+    mine, theirs, own, foreign = uuid4(), uuid4(), await receipt(database), await receipt(database)
+    await database.pool.execute(USED, own, mine)
+    await database.pool.execute(USED, foreign, theirs)
+    assert await database.feedback.put(own, 1, mine) is False
+    assert await database.feedback.put(foreign, 1, mine) is None
+    await database.feedback.put(foreign, 1)
+    assert [one.request_id for one in await database.feedback.outcomes(10, None, mine)] == [own]
+    assert len(await database.feedback.outcomes(10)) == 2
 
 
 async def test_a_judgement_is_kept_with_what_its_receipt_says(database: Database) -> None:

@@ -95,17 +95,25 @@ TAMPERED = [
     ("receipt_key", "UPDATE receipt SET kid = md5('x') WHERE request_id = $one"),
     ("receipt_key", "UPDATE log_key SET status = 'retired', to_index = 6 WHERE use = 'receipt'"),
     ("receipt_unlogged", "DELETE FROM log_queue"),
+    ("event_body", "UPDATE audit_event SET detail = '{\"rpm\": 1}'"),
+    ("event_body", "UPDATE audit_event SET body = '{}'"),
+    ("event_body", "UPDATE audit_event SET at = at + interval '1 us'"),
+    ("event_altered", "UPDATE audit_event SET body = replace(encode(body, 'escape'), 'proof', 'prose')::bytea"),
+    ("event_altered", "UPDATE log_queue SET digest = $x"),
+    ("event_missing", "DELETE FROM audit_event"),
+    ("event_unlogged", "DELETE FROM log_queue"),
     ("stage_orphan", "DELETE FROM receipt WHERE request_id = $one"),
     ("stage_orphan", "DELETE FROM receipt"),
     ("queue_digest", "UPDATE log_queue SET digest = $x"),
     ("queue_digest", "UPDATE log_queue SET digest = ''"),
-    ("queue_key", "UPDATE log_queue SET kid = md5('x')"),
+    ("queue_key", "UPDATE log_queue SET kid = md5('x') WHERE kind = 1"),
     ("queue_logged", AGAIN + "log_leaf JOIN receipt USING (request_id)"),
-    ("queue_twice", AGAIN + "log_queue"),
+    ("queue_twice", AGAIN + "log_queue WHERE kind = 1"),
     (
         "intent_stale",
         "INSERT INTO intent VALUES (gen_random_uuid(), gen_random_uuid(), '', now() - interval '1 h')",
     ),
+    ("ledger", "INSERT INTO ledger_account SELECT id, 'open', 0, -5 FROM organisation"),
     ("lease_beyond", "INSERT INTO instance VALUES (gen_random_uuid(), 'infinity')"),
     ("lease_beyond", "INSERT INTO instance VALUES (gen_random_uuid(), now() + interval '2 h')"),
 ]
@@ -137,10 +145,13 @@ async def test_what_the_gateway_wrote_has_no_findings(log: Filled) -> None:
             "stages": 39,
             "deleted": 1,
             "unsigned": 0,
+            "pruned": 0,
             "pending": 2,
-            "queued": 2,
+            "events": 1,
+            "queued": 3,
             "intents": 0,
             "pins": 1,
+            "entries": 0,
         },
     }
 
@@ -250,7 +261,7 @@ async def test_pins_that_are_forged_or_of_another_database_are_named(log: Filled
 
 async def test_receipts_from_before_signing_are_counted_and_not_wrong(log: Filled) -> None:
     await log.tamper(
-        "DELETE FROM log_queue",
+        "DELETE FROM log_queue WHERE kind = 1",
         "UPDATE receipt SET kid = NULL, signature = NULL WHERE request_id NOT IN"
         " (SELECT request_id FROM log_leaf WHERE request_id IS NOT NULL)",
     )
@@ -282,6 +293,6 @@ async def test_a_gateway_at_work_meanwhile_is_no_finding(log: Filled) -> None:
 
 async def test_a_database_without_a_log_is_clean(database_url: str, tmp_path: Path) -> None:
     async with filled(database_url, tmp_path) as made:
-        tables = "log, log_key, log_leaf, log_tile, checkpoint, log_queue, receipt, stage, feedback"
-        await made.connection.execute(f"TRUNCATE {tables}")
+        tables = "log, log_key, log_leaf, log_tile, checkpoint, log_queue, receipt, stage, feedback, audit_event"
+        await made.tamper(f"TRUNCATE {tables}")
         assert (await made.audit()).as_json()["ok"] is True

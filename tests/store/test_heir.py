@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from tests.payers import PAYER
 from tests.store.test_presence import killed
 from tests.store.waiting import eventually
 
@@ -32,7 +33,7 @@ async def lease(database_url: str, tmp_path: Path) -> AsyncIterator[Lease]:
         committer = await GroupCommitter.open(database_url)
         committer.instance = await asyncio.to_thread(killed, tmp_path)
         await Lease(pool, committer.instance, length_s=3600).renew()
-        await committer.intend(uuid4(), b"{}")
+        await committer.intend(uuid4(), b"{}", PAYER)
         await committer.close()
         alive = Lease(pool, uuid4(), length_s=3600)
         await alive.renew()

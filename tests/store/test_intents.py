@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from tests.payers import PAYER
 from tests.store.receipts import make
 from tests.store.waiting import eventually
 
@@ -77,7 +78,7 @@ async def test_the_runs_of_a_dead_process_come_back_the_oldest_first(
 ) -> None:
     begun = [uuid4() for _ in range(3)]
     for request_id in begun:
-        await dead.intend(request_id, b"body")
+        await dead.intend(request_id, b"body", PAYER)
     found = await intents.abandoned(2)
     assert [intent.request_id for intent in found] == begun[:2]
     assert found[0].body == b"body"
@@ -88,7 +89,7 @@ async def test_the_runs_of_a_live_process_are_left_alone_until_its_lease_runs_ou
     intents: Intents, pool: Pool, dead: GroupCommitter
 ) -> None:
     await Lease(pool, dead.instance).renew()
-    await dead.intend(uuid4(), b"{}")
+    await dead.intend(uuid4(), b"{}", PAYER)
     assert await ids(intents) == []
     await Lease(pool, dead.instance, length_s=0).renew()
     assert len(await ids(intents)) == 1
@@ -98,7 +99,7 @@ async def test_what_a_live_process_gave_up_comes_back(
     sql: Sql, intents: Intents, committer: GroupCommitter
 ) -> None:
     given_up, under_way = uuid4(), uuid4()
-    await asyncio.gather(committer.intend(given_up, b"{}"), committer.intend(under_way, b"{}"))
+    await asyncio.gather(committer.intend(given_up, b"{}", PAYER), committer.intend(under_way, b"{}", PAYER))
     committer.give_up(make(request_id=given_up))
     await committer.put(make())
     await eventually(lambda: sql("SELECT count(*) = 1 FROM intent WHERE instance IS NULL"))
@@ -110,7 +111,7 @@ async def test_nobody_judges_others_by_their_leases_soon_after_an_outage(
     what: str, sql: Sql, intents: Intents, dead: GroupCommitter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given_up = uuid4()
-    await asyncio.gather(dead.intend(uuid4(), b"{}"), dead.intend(given_up, b"{}"))
+    await asyncio.gather(dead.intend(uuid4(), b"{}", PAYER), dead.intend(given_up, b"{}", PAYER))
     dead.give_up(make(request_id=given_up))
     await dead.put(make())
     await eventually(lambda: sql("SELECT count(*) = 1 FROM intent WHERE instance IS NULL"))
@@ -130,7 +131,7 @@ async def test_nobody_judges_others_by_their_leases_soon_after_an_outage(
 async def test_a_cut_off_run_is_sealed_once_by_two_reapers_at_once(
     sql: Sql, intents: Intents, pool: Pool, committer: GroupCommitter, dead: GroupCommitter
 ) -> None:
-    await asyncio.gather(*(dead.intend(uuid4(), b"{}") for _ in range(50)))
+    await asyncio.gather(*(dead.intend(uuid4(), b"{}", PAYER) for _ in range(50)))
     other = Intents(pool, intents._lease)
     reapers = Reaper(intents, interrupted, committer.put), Reaper(other, interrupted, dead.put)
     done = await asyncio.gather(*(reaper.sweep() for reaper in reapers))
@@ -147,7 +148,7 @@ async def test_a_run_that_has_its_receipt_only_loses_its_intent(
 ) -> None:
     sealed = make(b"the real one")
     await dead.put(sealed)
-    await dead.intend(sealed.request_id, b"{}")
+    await dead.intend(sealed.request_id, b"{}", PAYER)
     assert await Reaper(intents, interrupted, committer.put).sweep() == 0
     assert await sql("SELECT payload FROM receipt") == b"the real one"
     assert await sql("SELECT count(*) FROM intent") == 0
@@ -167,7 +168,7 @@ async def test_intents_that_cannot_be_sealed_are_told_of_once_and_hold_up_no_oth
 
     monkeypatch.setattr(module, "AT_ONCE", 2)
     for body in (b"secret",) * 5 + (b"{}",) * 3:
-        await committer.intend(uuid4(), body)
+        await committer.intend(uuid4(), body, PAYER)
     # Given up at one time: they come in the order of their ids.
     await sql("UPDATE intent SET instance = NULL, created_at = (SELECT min(created_at) FROM intent)")
     reaper = Reaper(intents, seal, committer.put)
@@ -184,7 +185,7 @@ async def test_a_receipt_that_cannot_be_stored_keeps_its_intent(
     async def away(_: Sealed) -> None:
         raise ProofUnavailable("away")
 
-    await dead.intend(uuid4(), b"{}")
+    await dead.intend(uuid4(), b"{}", PAYER)
     assert await Reaper(intents, interrupted, away).sweep() == 0
     assert await sql("SELECT count(*) FROM intent") == 1
 
@@ -196,7 +197,7 @@ async def test_the_reaper_goes_on_through_an_outage_and_prunes_processes_long_go
     gone = Lease(intents._pool, uuid4(), length_s=-3600)
     await gone.renew()
     sealed = make()
-    await committer.intend(sealed.request_id, b"{}")
+    await committer.intend(sealed.request_id, b"{}", PAYER)
     committer.give_up(sealed)
     await committer.put(make())
     await sql("ALTER TABLE instance RENAME TO elsewhere")

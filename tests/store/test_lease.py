@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from tests.payers import PAYER
 from tests.store.waiting import eventually
 
 from prysm.errors import ProofUnavailable
@@ -63,7 +64,7 @@ async def test_what_the_known_dead_began_is_given_up_with_their_lease(
     lives, dead = [await GroupCommitter.open(database_url) for _ in range(2)]
     for committer in (lives, dead):
         await Lease(pool, committer.instance, length_s=3600).renew()
-        await committer.intend(uuid4(), b"{}")
+        await committer.intend(uuid4(), b"{}", PAYER)
     await Lease(pool, lives.instance).end([dead.instance, uuid4()])
     assert await sql("SELECT array_agg(id) FROM instance") == [lives.instance]
     assert await sql("SELECT count(*) FROM intent WHERE instance IS NULL") == 1

@@ -205,6 +205,6 @@ async def test_a_place_costs_two_statements(log: Scene) -> None:
         await LogReader(pool).place(ids[0])  # the first use of a connection also asks for types
         async with pool.acquire() as connection:
             connection.add_query_logger(lambda query: asked.append(query.query))
-            await _place(cast("Connection", connection), ids[1])
+            await _place(cast("Connection", connection), ids[1], 1)
             await asyncio.sleep(0)  # a logger is called soon
             assert len(asked) == 2

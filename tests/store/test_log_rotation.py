@@ -48,7 +48,7 @@ async def test_a_new_receipt_key_is_announced_then_used_then_the_old_one_is_clos
     await log.connection.execute(OVER)
     await log.put(1, old)  # a batch that had to wait for the database
     await gateway.sequencer.drain()
-    assert await key(log, old) == ("retired", 1, 5)
+    assert await key(log, old) == ("retired", 1, 6)
     assert json.loads(await log.connection.fetchval(LAST))["event"] == "close"
     assert await audit(log.connection) == 1
 
@@ -59,7 +59,7 @@ async def test_a_receipt_under_a_key_not_yet_announced_is_logged_after_the_annou
     (request_id,) = await log.put(1, new)
     await gateway.sequencer.drain()
     assert await key(log, new) == ("active", 3, None)
-    assert await log.value("SELECT idx FROM log_leaf WHERE request_id = $1", request_id) == 4
+    assert await log.value("SELECT idx FROM log_leaf WHERE request_id = $1", request_id) == 5
 
 
 async def test_a_key_is_not_closed_while_a_receipt_of_it_waits(log: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,8 +71,8 @@ async def test_a_key_is_not_closed_while_a_receipt_of_it_waits(log: Scene, monke
     await log.connection.execute(OVER)
     await log.put(9, old)
     await gateway.sequencer.drain()
-    assert await key(log, old) == ("retired", 1, 13)
-    assert await log.value("SELECT max(idx) FROM log_leaf WHERE kind = 1") == 12
+    assert await key(log, old) == ("retired", 1, 14)
+    assert await log.value("SELECT max(idx) FROM log_leaf WHERE kind = 1") == 13
 
 
 async def test_checkpoints_are_signed_by_both_log_keys_in_the_overlap(log: Scene) -> None:
@@ -88,7 +88,7 @@ async def test_checkpoints_are_signed_by_both_log_keys_in_the_overlap(log: Scene
     await gateway.sequencer.drain()
     assert len(note.signatures(str(await log.value(NOTE)))[1]) == 1
     assert (await key(log, new))[0] == "active"
-    assert (await key(log, old["kid"]))[::2] == ("retired", 4)
+    assert (await key(log, old["kid"]))[::2] == ("retired", 5)
     await audit(log.connection)
 
 

@@ -9,8 +9,10 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
+from prysm.core.caller import DEFAULT_ID
 from prysm.errors import ProofUnavailable
 from prysm.store.database import Database
+from prysm.store.isolation import act_for
 from prysm.store.responses import KeptResponse, ResponseStore
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ MOST = 1000
 
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[ResponseStore]:
+    act_for(DEFAULT_ID)
     opened = await Database.open(database_url)
     yield opened.responses
     await opened.close()
@@ -33,7 +36,7 @@ async def keep(
 ) -> KeptResponse:
     """Keep a response of twenty bytes."""
     kept = KeptResponse(uuid4(), owner, previous, b"\0" * 10, b"{" * 10)
-    await store.put(kept, period)
+    await store.put(kept, DEFAULT_ID, period)
     return kept
 
 

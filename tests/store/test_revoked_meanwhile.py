@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from tests.payers import PAYER
 from tests.signed_receipts import RECORD, STAGES
 from tests.store.log_scene import SECRET, Scene, scene
 
@@ -81,7 +82,7 @@ async def test_a_receipt_under_a_revoked_key_is_signed_again_with_the_next(
     stolen = gateway.keys.receipt
     before, after = made(stolen), made(stolen)
     await committer.put(before)
-    await committer.intend(after.request_id, b"{}")
+    await committer.intend(after.request_id, b"{}", PAYER)
     done = await revoke(log.connection, VAULT, stolen.kid)
     gateway.sequencer.start()
     assert await committer.put(after) == "sealed"
@@ -138,7 +139,7 @@ async def test_without_another_key_the_receipt_is_refused_and_its_run_is_left_to
     monkeypatch.setattr(module, "FLUSH_TIMEOUT_S", 0.2)
     monkeypatch.setattr(module, "RECOVERY_S", 0.2)
     sealed = made(gateway.keys.receipt)
-    await committer.intend(sealed.request_id, b"{}")
+    await committer.intend(sealed.request_id, b"{}", PAYER)
     await revoke(log.connection, Vault("another key, also long"), gateway.keys.receipt.kid)
     with pytest.raises(ProofUnavailable):
         await committer.put(sealed)

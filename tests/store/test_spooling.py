@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from tests.payers import PAYER
 from tests.store.receipts import make, whole
 from tests.store.waiting import eventually
 
@@ -57,7 +58,7 @@ async def lose(committer: GroupCommitter, *, noticed: bool = True) -> None:
     committer._connection.terminate()
     if noticed:
         with pytest.raises(ProofUnavailable):
-            await committer.intend(uuid4(), b"{}")
+            await committer.intend(uuid4(), b"{}", PAYER)
         assert committer.away
 
 
@@ -72,7 +73,7 @@ def spooled(folder: Path) -> list[str]:
 
 async def test_with_a_database_nothing_is_spooled(sql: Sql, sealer: SpoolingSealer, tmp_path: Path) -> None:
     sealed = whole()
-    await sealer.intend(sealed.request_id, b"{}")
+    await sealer.intend(sealed.request_id, b"{}", PAYER)
     assert await sql("SELECT count(*) FROM intent") == 1
     assert await sealer.put(sealed) == "sealed"
     assert await sql("SELECT count(*) FROM intent") == 0
@@ -86,7 +87,7 @@ async def test_while_the_database_is_away_runs_begin_and_are_spooled_at_once(
     assert not sealer.away
     sealed = whole()
     began = time.monotonic()
-    assert sealer.intend(sealed.request_id, b"{}").done()
+    assert sealer.intend(sealed.request_id, b"{}", PAYER).done()
     assert await sealer.put(sealed) == "spooled"
     assert time.monotonic() - began < module.WAIT_S
     assert spooled(tmp_path) == [str(sealed.request_id)]
@@ -101,7 +102,7 @@ async def test_an_outage_that_nobody_noticed_yet_costs_an_answer_a_bounded_wait(
 ) -> None:
     await lose(committer, noticed=False)
     sealed = whole()
-    intent = sealer.intend(uuid4(), b"{}")
+    intent = sealer.intend(uuid4(), b"{}", PAYER)
     assert await sealer.put(sealed) == "spooled"
     await intent
     committer._url = database_url  # the committer's own try succeeds as well
@@ -115,7 +116,7 @@ async def test_the_intent_of_a_spooled_run_is_not_given_up(
     sql: Sql, committer: GroupCommitter, sealer: SpoolingSealer, database_url: str
 ) -> None:
     sealed = whole()
-    await sealer.intend(sealed.request_id, b"{}")
+    await sealer.intend(sealed.request_id, b"{}", PAYER)
     await lose(committer, noticed=False)
     assert await sealer.put(sealed) == "spooled"
     await eventually(lambda: committer.away)
@@ -152,7 +153,7 @@ async def test_a_full_spool_is_as_good_as_none(
 ) -> None:
     sealer = SpoolingSealer(committer, Spool(tmp_path, limit_bytes=ROOM_BYTES // 2))
     sealed = make(b"x" * ROOM_BYTES)
-    await sealer.intend(sealed.request_id, b"{}")
+    await sealer.intend(sealed.request_id, b"{}", PAYER)
     await lose(committer)
     assert sealer.away
     with pytest.raises(ProofUnavailable, match="full"):
@@ -201,7 +202,7 @@ async def test_postgres_stopped_under_load_withholds_nothing_and_loses_nothing(
             states: list[SealState] = []
             while not stopped.is_set() or len(states) < 5:
                 sealed = whole()
-                await sealer.intend(sealed.request_id, b"{}")
+                await sealer.intend(sealed.request_id, b"{}", PAYER)
                 states.append(await sealer.put(sealed))
             return states
 

@@ -54,7 +54,7 @@ async def test_readers_in_any_number_hold_up_neither_the_lease_nor_whoever_has_a
     with pytest.raises(Overloaded):
         await database.log.checkpoint()
     assert await database.receipts.ping()
-    await Lease(database.pool, uuid4()).renew()
+    await Lease(database.sealing, uuid4()).renew()
     await database.responses.prune(everything=False)
     await holder.execute("ROLLBACK")
     assert await asyncio.gather(*readers) == [None] * MOST

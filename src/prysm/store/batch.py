@@ -6,9 +6,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+import orjson
 from asyncpg.pgproto.pgproto import UUID as FastUUID  # noqa: N811 - encoded without a call back into Python
 
-from prysm.store.rows import Beginning, Ending
+from prysm.store.rows import Admission, Beginning, Ending
+from prysm.store.verdicts import admit
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -42,24 +44,35 @@ STORE = """
         SELECT * FROM unnest($1::uuid[], $4::text[], $6::bytea[]) AS signed (request_id, kid, digest)
         WHERE kid IS NOT NULL AND digest IS NOT NULL AND (request_id IN (SELECT request_id FROM new)) IS TRUE
     ), begun AS (
-        INSERT INTO intent (request_id, instance, body)
-        SELECT request_id, $12, body FROM unnest($10::uuid[], $11::bytea[]) AS begun (request_id, body)
+        INSERT INTO intent (request_id, instance, body, payer)
+        SELECT request_id, $12, body, payer::jsonb
+        FROM unnest($10::uuid[], $11::bytea[], $14::text[]) AS begun (request_id, body, payer)
         ON CONFLICT (request_id) DO NOTHING
     ), ended AS (
         DELETE FROM intent WHERE request_id = ANY($1::uuid[]) AND NOT (SELECT void.is FROM void)
+        RETURNING request_id, payer
     )
-    SELECT CASE WHEN (SELECT void.is FROM void) THEN -1 ELSE (SELECT count(*) FROM new) END
+    SELECT CASE WHEN (SELECT void.is FROM void) THEN -1 ELSE (SELECT count(*) FROM new) END, settle(
+        (SELECT coalesce(array_agg(request_id), '{}') FROM new),
+        (
+            SELECT coalesce(jsonb_agg(jsonb_build_object('id', request_id, 'payer', payer)), '[]') FROM ended
+            WHERE payer IS NOT NULL
+        ),
+        $15::text::jsonb,
+        $12
+    )
 """
 # Where nothing ends yet, the first words of streams wait for this alone: it takes a third of the time.
 BEGIN = """
-    INSERT INTO intent (request_id, instance, body)
-    SELECT request_id, $3, body FROM unnest($1::uuid[], $2::bytea[]) AS begun (request_id, body)
+    INSERT INTO intent (request_id, instance, body, payer)
+    SELECT request_id, $4, body, payer::jsonb
+    FROM unnest($1::uuid[], $2::bytea[], $3::text[]) AS begun (request_id, body, payer)
     ON CONFLICT (request_id) DO NOTHING
 """
 STORED = "SELECT request_id, proof_hash FROM receipt WHERE request_id = ANY($1::uuid[])"
 
 
-Row: TypeAlias = Beginning | Ending
+Row: TypeAlias = Admission | Beginning | Ending
 
 
 class Statements(NamedTuple):
@@ -79,24 +92,42 @@ class Batch:
 
     endings: list[Ending] = field(default_factory=list)
     beginnings: list[Beginning] = field(default_factory=list)
+    admissions: list[Admission] = field(default_factory=list)
 
     @property
     def rows(self) -> tuple[Row, ...]:
         """Everything in it."""
-        return (*self.endings, *self.beginnings)
+        return (*self.endings, *self.beginnings, *self.admissions)
 
     def halves(self) -> tuple[Batch, Batch]:
         """Two batches, neither empty when there are two rows."""
-        i, j = (len(self.endings) + 1) // 2, len(self.beginnings) // 2
-        return Batch(self.endings[:i], self.beginnings[:j]), Batch(self.endings[i:], self.beginnings[j:])
+        rows, halves = self.rows, (Batch(), Batch())
+        for i, row in enumerate(rows):
+            halves[2 * i >= len(rows)].add(row)
+        return halves
+
+    def add(self, row: Row) -> None:
+        """One more."""
+        match row:
+            case Ending():
+                self.endings.append(row)
+            case Beginning():
+                self.beginnings.append(row)
+            case Admission():
+                self.admissions.append(row)
 
     async def send(self, connection: Connection, statements: Statements, instance: UUID) -> None:
         """Store the rows and settle each; whatever is raised, the database's errors or VoidKey, none is settled."""
+        if waiting := [row for row in self.admissions if not row.durable.done()]:
+            await admit(waiting, connection, instance)
+        ids, bodies, payers = _begun(self.beginnings)
         if not self.endings:
-            await statements.begin.fetchval(*_begun(self.beginnings), instance)
+            if ids:
+                await statements.begin.fetchval(ids, bodies, payers, instance)
             return self._accept()
+        charges = _charges(self.endings)
         new = await statements.store.fetchval(
-            *_columns(self.endings), *_begun(self.beginnings), instance, self._kids()
+            *_columns(self.endings), ids, bodies, instance, self._kids(), payers, charges
         )
         if new < 0:
             raise VoidKey
@@ -105,8 +136,10 @@ class Batch:
         return self._accept()
 
     def _accept(self) -> None:
-        for row in self.rows:
+        for row in self.endings:
             row.accept()
+        for begun in self.beginnings:
+            begun.accept()
 
     def _kids(self) -> list[str]:
         """The names of the keys, each once."""
@@ -145,8 +178,19 @@ def _columns(endings: list[Ending]) -> tuple[list[object], ...]:
     return columns
 
 
-def _begun(beginnings: list[Beginning]) -> tuple[list[FastUUID], list[bytes]]:
-    return [FastUUID(row.request_id.bytes) for row in beginnings], [row.body for row in beginnings]
+def _begun(beginnings: list[Beginning]) -> tuple[list[FastUUID], list[bytes], list[str]]:
+    return (
+        [FastUUID(row.request_id.bytes) for row in beginnings],
+        [row.body for row in beginnings],
+        [orjson.dumps(row.payer.whose()).decode() for row in beginnings],
+    )
+
+
+def _charges(endings: list[Ending]) -> str:
+    """What the runs are charged, as one JSON array."""
+    return (
+        b"[" + b",".join([row.sealed.charge for row in endings if row.sealed.charge is not None]) + b"]"
+    ).decode()
 
 
 class Queue:
@@ -155,21 +199,23 @@ class Queue:
     def __init__(self) -> None:
         self.endings: deque[Ending] = deque()
         self.beginnings: dict[UUID, Beginning] = {}
+        self.admissions: deque[Admission] = deque()
 
     def __bool__(self) -> bool:
-        return bool(self.endings or self.beginnings)
+        return bool(self.endings or self.beginnings or self.admissions)
 
     def take(self, most: int) -> Batch:
         """Take up to `most` of each kind.
 
         A request id appears in a batch once, so that stages cannot meet another receipt.
         """
-        taken: dict[UUID, Ending] = {}
-        while self.endings and len(taken) < most and self.endings[0].sealed.request_id not in taken:
+        taken: dict[int, Ending] = {}  # by the number that a UUID is, which is hashed faster
+        while self.endings and len(taken) < most and self.endings[0].sealed.request_id.int not in taken:
             row = self.endings.popleft()
-            taken[row.sealed.request_id] = row
+            taken[row.sealed.request_id.int] = row
         if len(self.beginnings) <= most:
             begun, self.beginnings = list(self.beginnings.values()), {}
         else:
             begun = [self.beginnings.pop(request_id) for request_id in list(self.beginnings)[:most]]
-        return Batch(list(taken.values()), begun)
+        admissions = [self.admissions.popleft() for _ in range(min(most, len(self.admissions)))]
+        return Batch(list(taken.values()), begun, admissions)

@@ -12,13 +12,16 @@ import asyncpg
 from prysm.errors import ConfigError, PrysmError
 from prysm.store.batch import BEGIN, STORE, Batch, Queue, Statements
 from prysm.store.connection import CONNECT_TIMEOUT_S, DATABASE_ERRORS, LOST, connect, retrying
+from prysm.store.isolation import SEALER, become
 from prysm.store.resigning import Resigner
-from prysm.store.rows import Beginning, Ending
+from prysm.store.rows import Admission, Beginning, Ending
+from prysm.store.verdicts import release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
+    from prysm.core.payer import Admitted, Payer
     from prysm.proof.sealed import Sealed, SealState
     from prysm.store.connection import Connection
     from prysm.store.log.keys import SigningKeys
@@ -67,6 +70,7 @@ class GroupCommitter:
         self._statements = statements
         self._queue = Queue()
         self._given_up: set[UUID] = set()
+        self._released: set[UUID] = set()
         self._flusher: asyncio.Task[None] | None = None
         self._away = False
         self._closed = False
@@ -112,7 +116,7 @@ class GroupCommitter:
         await self.enqueue(sealed, self.give_up)
         return "sealed"
 
-    def enqueue(self, sealed: Sealed, failed: Callable[[Sealed], object]) -> asyncio.Future[None]:
+    def enqueue(self, sealed: Sealed, failed: Callable[[Sealed], object]) -> asyncio.Future[Admitted]:
         """Queue a receipt; the future is done when it is durable, and fails as `put` does.
 
         `failed` is called, also when nobody waits any more, if the database is away. A receipt that is refused is
@@ -128,19 +132,38 @@ class GroupCommitter:
             self._wake()
         return row.durable
 
-    def intend(self, request_id: UUID, intent: bytes) -> asyncio.Future[None]:
+    def intend(self, request_id: UUID, intent: bytes, payer: Payer) -> asyncio.Future[Admitted]:
         """Queue the intent of a run that begins; the future is done when it is durable or its receipt is.
 
         It fails with ProofUnavailable. `intent` is what the reaper seals the run with, without text of the caller.
-        Every run that has an intent is to be put in the end, however it went.
+        Every run that has an intent is to be put in the end, however it went, or released.
+
+        A run that is limited must not begin before the future is done: it fails with BudgetExceeded or RateLimited
+        when the run may not begin at all, and then holds nothing.
         """
-        row = Beginning(request_id, intent, asyncio.get_running_loop().create_future())
+        durable: asyncio.Future[Admitted] = asyncio.get_running_loop().create_future()
+        if payer.limited:
+            return self._ask(Admission(request_id, intent, payer, durable))
+        row = Beginning(request_id, intent, payer, durable)
         if why := self._shut(len(self._queue.beginnings)):
             row.fail(why)
         else:
             self._queue.beginnings[request_id] = row
             self._wake()
+        return durable
+
+    def _ask(self, row: Admission) -> asyncio.Future[Admitted]:
+        if why := self._shut(len(self._queue.admissions)):
+            row.fail(why)
+        else:
+            self._queue.admissions.append(row)
+            self._wake()
         return row.durable
+
+    def release(self, request_id: UUID) -> None:
+        """Give back what a limited run holds that never began, as soon as the database can be told so."""
+        self._released.add(request_id)
+        self._wake()
 
     def give_up(self, sealed: Sealed) -> None:
         """Leave the run to the reaper as soon as the database can be told so: nobody will put its receipt again."""
@@ -157,8 +180,8 @@ class GroupCommitter:
 
     async def _work(self) -> None:
         """Flush until nobody waits; while the database is away, look for it."""
-        while self._queue or (self._away and not self._closed):
-            if self._queue:
+        while self._queue or (not self._closed if self._away else self._released):
+            if self._queue or not self._away:
                 await self._turn()
             else:
                 await asyncio.sleep(PROBE_S)
@@ -184,7 +207,8 @@ class GroupCommitter:
 
     def _fail(self, batch: Batch) -> None:
         waiting, self._queue = self._queue, Queue()
-        for row in (*batch.rows, *waiting.endings, *waiting.beginnings.values()):
+        self._released.update(row.request_id for row in batch.admissions)  # some may have been let in
+        for row in (*batch.rows, *waiting.endings, *waiting.beginnings.values(), *waiting.admissions):
             row.fail("the database is away")
 
     async def _probe(self) -> None:
@@ -192,7 +216,7 @@ class GroupCommitter:
         try:
             async with asyncio.timeout(FLUSH_TIMEOUT_S):
                 await self._reconnect()
-                await self._release()
+                await self._forget()
         except DATABASE_ERRORS:
             self._connection.terminate()
         else:
@@ -217,8 +241,7 @@ class GroupCommitter:
 
     async def _store(self, batch: Batch) -> None:
         await self._halve(batch)
-        if self._given_up:
-            await self._release()
+        await self._forget()
 
     async def _halve(self, batch: Batch) -> None:
         """Send the rows; when the database refuses them, halve until only the bad ones have failed."""
@@ -235,15 +258,23 @@ class GroupCommitter:
             for half in batch.halves():
                 await self._halve(half)
 
-    async def _release(self) -> None:
-        """Let the reaper have the intents of runs that were given up."""
-        given_up = list(self._given_up)
-        await self._connection.execute(GIVE_UP, given_up)
-        self._given_up.difference_update(given_up)
+    async def _forget(self) -> None:
+        """Let the reaper have the intents of runs that were given up, and nobody those of runs that never began."""
+        if given_up := list(self._given_up):
+            await self._connection.execute(GIVE_UP, given_up)
+            self._given_up.difference_update(given_up)
+        if released := list(self._released):
+            try:
+                await release(released, self._connection, self.instance)
+            except LOST:
+                raise
+            except asyncpg.PostgresError as error:  # it may be tried once more when this process is gone
+                _log.error("what %d runs hold stays held: %s", len(released), type(error).__name__)
+            self._released.difference_update(released)
 
 
 async def _prepare(connection: Connection) -> Statements:
-    await connection.execute(f"{BY_INDEX}; {DURABLE}")
+    await connection.execute(f"{BY_INDEX}; {DURABLE}; {become(SEALER)}")
     statements = Statements(await connection.prepare(STORE), await connection.prepare(BEGIN))
     await connection.execute("SELECT")  # asyncpg ends what preparing began with the next command: no lock stays
     return statements

@@ -27,6 +27,7 @@ LOST = (
     asyncpg.OperatorInterventionError,  # starting up, shutting down, terminated by an administrator
     asyncpg.TooManyConnectionsError,
     asyncpg.InvalidSQLStatementNameError,  # a pooler between us gave the session, and what we prepared, away
+    asyncpg.TransactionRollbackError,  # a deadlock, should there be one: the others got through
     asyncpg.ReadOnlySQLTransactionError,  # a failover left us on the standby; a new connection finds the primary
 )
 """The database cannot be used now; the same statement may succeed later on a new connection."""

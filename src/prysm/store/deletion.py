@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from prysm.store.audit import Event, record
+
 if TYPE_CHECKING:
     from uuid import UUID
 
@@ -12,12 +14,13 @@ if TYPE_CHECKING:
 
 _FOUND = """
     SELECT EXISTS (SELECT FROM receipt WHERE request_id = $1) AS kept,
-        EXISTS (SELECT FROM log_queue WHERE request_id = $1) AS queued,
-        (SELECT idx FROM log_leaf WHERE request_id = $1) AS index,
-        (SELECT origin FROM log_leaf JOIN log ON n = log WHERE request_id = $1) AS origin
+        EXISTS (SELECT FROM log_queue WHERE request_id = $1 AND kind = 1) AS queued,
+        (SELECT idx FROM log_leaf WHERE request_id = $1 AND kind = 1) AS index,
+        (SELECT origin FROM log_leaf JOIN log ON n = log WHERE request_id = $1 AND kind = 1) AS origin
 """
 # Feedback that comes meanwhile waits for the row, and then finds no receipt.
-_LOCK = "SELECT FROM receipt WHERE request_id = $1 FOR UPDATE"
+_LOCK = "SELECT true FROM receipt WHERE request_id = $1 FOR UPDATE"
+_WHOSE = "SELECT org FROM usage WHERE request_id = $1"
 _DELETE = (
     "DELETE FROM feedback WHERE request_id = $1",
     "DELETE FROM stage WHERE request_id = $1",
@@ -46,6 +49,8 @@ async def find(connection: Connection, request_id: UUID) -> Kept | None:
 async def delete(connection: Connection, request_id: UUID) -> None:
     """Delete the receipt, its stages, its feedback, and the response with its text if that was kept."""
     async with connection.transaction():
-        await connection.execute(_LOCK, request_id)
+        if await connection.fetchval(_LOCK, request_id):
+            whose = await connection.fetchval(_WHOSE, request_id)
+            await record(connection, Event("proof.delete", str(request_id), org=whose))
         for statement in _DELETE:
             await connection.execute(statement, request_id)

@@ -34,15 +34,19 @@ OWN_ANSWER = frozenset({"single"})
 """Strategies whose answer is one model's, taken as it came. An answer that others let through, voted for or rewrote
 says more of the strategy than of the model: a cascade keeps just those answers of its cheap model that look right."""
 
+# A receipt does not say whose it is, since it is public; `usage` does, of every run, for as long as that is kept.
 PUT = """
     WITH earlier AS (SELECT FROM feedback WHERE request_id = $1)
     INSERT INTO feedback (request_id, score) SELECT request_id, $2 FROM receipt WHERE request_id = $1
+        AND ($3::uuid IS NULL OR EXISTS (SELECT FROM usage WHERE usage.request_id = $1 AND usage.org = $3))
     ON CONFLICT (request_id) DO UPDATE SET score = excluded.score, created_at = now()
     RETURNING EXISTS (SELECT FROM earlier) AS replaced
 """
 NEWEST = """
     SELECT id, request_id, score, created_at, payload FROM feedback JOIN receipt USING (request_id)
-    WHERE id < coalesce($1, 9223372036854775807) ORDER BY id DESC LIMIT $2
+    WHERE id < coalesce($1, 9223372036854775807) AND ($3::uuid IS NULL OR EXISTS (
+        SELECT FROM usage WHERE usage.request_id = feedback.request_id AND usage.org = $3))
+    ORDER BY id DESC LIMIT $2
 """
 
 
@@ -67,19 +71,22 @@ class Judged:
 
 
 class FeedbackStore:
-    """Judgements over a pool. Every method raises ProofUnavailable when the database does not answer in time."""
+    """Judgements over a pool, with `org` of the runs of one organisation only.
+
+    Every method raises ProofUnavailable when the database does not answer in time.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def put(self, request_id: UUID, score: float) -> bool | None:
+    async def put(self, request_id: UUID, score: float, org: UUID | None = None) -> bool | None:
         """Keep a score, 0–1 to three decimals, and say whether it replaced one; `None` when there is no such run."""
-        rows = await self._ask(PUT, request_id, Decimal(f"{score:.3f}"))
+        rows = await self._ask(PUT, request_id, Decimal(f"{score:.3f}"), org)
         return rows[0]["replaced"] if rows else None
 
-    async def outcomes(self, limit: int, after: int | None = None) -> list[Judged]:
+    async def outcomes(self, limit: int, after: int | None = None, org: UUID | None = None) -> list[Judged]:
         """Return up to `limit` judgements, newest first, from behind the one whose id is `after`."""
-        return [_judged(row) for row in await self._ask(NEWEST, after, limit)]
+        return [_judged(row) for row in await self._ask(NEWEST, after, limit, org)]
 
     async def quality(self) -> dict[tuple[str, str], Tally]:
         """Return mean and number of the judgements of each model's own answers, by model and task."""

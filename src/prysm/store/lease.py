@@ -33,7 +33,8 @@ RENEW = """
 DELETE = "DELETE FROM instance WHERE id = $1"
 # Given up as by the dead itself: nobody needs to judge by the lease any more.
 END = """
-    WITH ended AS (DELETE FROM instance WHERE id = ANY($1::uuid[]))
+    WITH ended AS (DELETE FROM instance WHERE id = ANY($1::uuid[])),
+        claims AS (UPDATE idempotency SET instance = NULL WHERE instance = ANY($1::uuid[]) AND expires_at IS NULL)
     UPDATE intent SET instance = NULL WHERE instance = ANY($1::uuid[])
 """
 ALIVE = "SELECT EXISTS (SELECT FROM instance WHERE lease_until > now())"

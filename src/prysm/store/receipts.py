@@ -6,12 +6,15 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from prysm.errors import ProofUnavailable
+from prysm.proof.document import listed_stages
 from prysm.proof.dsse import digest
 from prysm.proof.hashing import PAYLOAD_TYPE
 from prysm.proof.sealed import Sealed
 from prysm.store.connection import DATABASE_ERRORS, retrying
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from asyncpg import Record
@@ -22,11 +25,7 @@ PING_TIMEOUT_S = 1.0
 READ_TIMEOUT_S = 5.0
 PATIENCE_S = 2.0  # the pool may hand out a connection that is about to find out that the server was restarted
 
-# A join repeats the payload, which is small; an array of stages would cost every connection a look at pg_type.
-SELECT = """
-    SELECT payload, proof_hash, kid, signature, body FROM receipt LEFT JOIN stage USING (request_id)
-    WHERE request_id = $1 ORDER BY i
-"""
+SELECT = "SELECT payload, proof_hash, kid, signature, body, pruned FROM receipt_of($1)"
 
 
 class ReceiptStore:
@@ -76,5 +75,18 @@ def _sealed(request_id: UUID, rows: list[Record]) -> Sealed:
     stages = tuple(row["body"] for row in rows if row["body"] is not None)
     named = None if first["signature"] is None else digest(PAYLOAD_TYPE, first["payload"])
     return Sealed(
-        request_id, first["payload"], first["proof_hash"], stages, first["kid"], first["signature"], named
+        request_id,
+        first["payload"],
+        first["proof_hash"],
+        stages,
+        first["kid"],
+        first["signature"],
+        named,
+        pruned=pruned_before(first, stages),
     )
+
+
+def pruned_before(row: Record, stages: Sequence[object]) -> datetime | None:
+    """Up to when stages were pruned, where that is why a receipt has none; its row says so of one that is old."""
+    found: datetime | None = None if stages else row["pruned"]
+    return found if found and listed_stages(row["payload"]) else None

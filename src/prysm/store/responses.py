@@ -21,8 +21,8 @@ TIMEOUT_S = 5.0
 PATIENCE_S = 2.0
 
 PUT = """
-    INSERT INTO response (id, owner, previous, input, body, expires_at)
-    VALUES ($1, $2, $3, $4, $5, now() + $6) ON CONFLICT (id) DO NOTHING
+    INSERT INTO response (id, org, owner, previous, input, body, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, now() + $7) ON CONFLICT (id) DO NOTHING
 """
 GET = "SELECT id, owner, previous, input, body FROM response WHERE id = $1 AND owner = $2 AND expires_at > now()"
 # Newest first, until the beginning, a gap, or more bytes than are wanted.
@@ -62,9 +62,9 @@ class ResponseStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def put(self, kept: KeptResponse, period: timedelta) -> None:
-        """Keep a response for `period`."""
-        await self._ask(PUT, kept.id, kept.owner, kept.previous, kept.input, kept.body, period)
+    async def put(self, kept: KeptResponse, org: UUID, period: timedelta) -> None:
+        """Keep a response of an organisation for `period`."""
+        await self._ask(PUT, kept.id, org, kept.owner, kept.previous, kept.input, kept.body, period)
 
     async def get(self, id_: UUID, owner: str) -> KeptResponse | None:
         """Return the response if `owner` asked for it and it is still kept."""

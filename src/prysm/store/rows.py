@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from prysm.core.payer import FREELY, Admitted
 from prysm.errors import ProofUnavailable
 
 if TYPE_CHECKING:
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
+    from prysm.core.payer import Payer
+    from prysm.errors import PrysmError
     from prysm.proof.sealed import Sealed
 
 
@@ -29,25 +32,54 @@ def _because(kind: type[ProofUnavailable], why: str) -> ProofUnavailable:
     )
 
 
-def settle(durable: Future[None], error: ProofUnavailable | None = None) -> None:
+def settle(durable: Future[Admitted], error: ProofUnavailable | None = None) -> None:
     """Tell whoever waits; nobody does when the wait was cancelled."""
     if durable.done():
         return
     if error is None:
-        durable.set_result(None)
+        durable.set_result(FREELY)
     else:
         durable.set_exception(error)
         durable.exception()  # a run that failed meanwhile never asks, and that is no mistake to log
 
 
+class Admission:
+    """A limited run that wants to begin, and whoever waits for leave."""
+
+    __slots__ = ("body", "durable", "payer", "request_id")
+
+    def __init__(self, request_id: UUID, body: bytes, payer: Payer, durable: Future[Admitted]) -> None:
+        self.request_id = request_id
+        self.body = body
+        self.payer = payer
+        self.durable = durable
+
+    def decide(self, verdict: Admitted | PrysmError) -> None:
+        """It may begin, and what it holds is durable; or it may not, and nothing is held."""
+        if self.durable.done():
+            return
+        if isinstance(verdict, Admitted):
+            self.durable.set_result(verdict)
+        else:
+            self.durable.set_exception(verdict)
+            self.durable.exception()
+
+    def fail(self, why: str) -> None:
+        """It is not known whether it may."""
+        self.decide(unavailable(why))
+
+    refuse = fail
+
+
 class Beginning:
     """A run that begins, and whoever waits for its intent."""
 
-    __slots__ = ("body", "durable", "request_id")
+    __slots__ = ("body", "durable", "payer", "request_id")
 
-    def __init__(self, request_id: UUID, body: bytes, durable: Future[None]) -> None:
+    def __init__(self, request_id: UUID, body: bytes, payer: Payer, durable: Future[Admitted]) -> None:
         self.request_id = request_id
         self.body = body
+        self.payer = payer
         self.durable = durable
 
     def accept(self) -> None:
@@ -72,7 +104,7 @@ class Ending:
     def __init__(
         self,
         sealed: Sealed,
-        durable: Future[None],
+        durable: Future[Admitted],
         beginning: Beginning | None,
         failed: Callable[[Sealed], object],
         refused: Callable[[Sealed], object],

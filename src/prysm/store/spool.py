@@ -180,6 +180,7 @@ def _written(sealed: Sealed) -> bytes:
             "kid": sealed.kid,
             "signature": _b64(sealed.signature),
             "digest": _b64(sealed.digest),
+            "charge": _b64(sealed.charge),
         }
     ).encode()
 
@@ -199,7 +200,17 @@ def _read(path: Path) -> Sealed:
             raise Defect(check.detail)
     if named != digest(PAYLOAD_TYPE, payload):
         raise Defect("the digest is another receipt's")
-    return Sealed(UUID(path.stem), payload, proof_hash(payload), stages, kept["kid"], signature, named)
+    charge = kept.get("charge")  # an earlier release wrote none
+    return Sealed(
+        UUID(path.stem),
+        payload,
+        proof_hash(payload),
+        stages,
+        kept["kid"],
+        signature,
+        named,
+        charge=None if charge is None else _from_b64(charge),
+    )
 
 
 def _from_b64(text: str) -> bytes:

@@ -7,12 +7,14 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from prysm.core.payer import FREELY
 from prysm.errors import ProofUnavailable
 from prysm.store.rows import Refused, settle
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from prysm.core.payer import Admitted, Payer
     from prysm.proof.sealed import Sealed, SealState
     from prysm.store.committer import GroupCommitter
     from prysm.store.spool import Spool
@@ -59,24 +61,31 @@ class SpoolingSealer:
         await asyncio.shield(self._to_spool(sealed))
         return "spooled"
 
-    def intend(self, request_id: UUID, intent: bytes) -> asyncio.Future[None]:
+    def intend(self, request_id: UUID, intent: bytes, payer: Payer) -> asyncio.Future[Admitted]:
         """As the committer's, but for at most two seconds, and without failing: the spool seals the run all the same.
 
+        A limited run has to wait for the database, and fails without it: nobody else knows what is left of its limits.
         A process that dies while the database is away leaves no trace of the runs that it did not finish.
         """
+        if payer.limited:
+            return self._committer.intend(request_id, intent, payer)
         loop = asyncio.get_running_loop()
-        assured: asyncio.Future[None] = loop.create_future()
+        assured: asyncio.Future[Admitted] = loop.create_future()
         if self._committer.away:
-            assured.set_result(None)
+            assured.set_result(FREELY)
             return assured
         timer = loop.call_later(WAIT_S, settle, assured)
 
-        def settled(_: asyncio.Future[None]) -> None:
+        def settled(_: asyncio.Future[Admitted]) -> None:
             timer.cancel()
             settle(assured)
 
-        self._committer.intend(request_id, intent).add_done_callback(settled)
+        self._committer.intend(request_id, intent, payer).add_done_callback(settled)
         return assured
+
+    def release(self, request_id: UUID) -> None:
+        """As the committer's."""
+        self._committer.release(request_id)
 
     async def keep_draining(self) -> None:
         """Bring what is spooled into the database now and whenever it is back, for ever."""

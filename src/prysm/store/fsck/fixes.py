@@ -54,6 +54,13 @@ FIXES = {
         "Put it into the queue again: INSERT INTO log_queue (request_id, kid, digest) with the kid of its row and the "
         "SHA-256 of its pre-authentication encoding (docs/proof.md); or delete it with `prysm proof delete`."
     ),
+    "event_body": _RESTORE,
+    "event_altered": _RESTORE,
+    "event_missing": _RESTORE,
+    "event_unlogged": (
+        "The gateway writes an event together with its place in the queue, so somebody else wrote this one, or emptied "
+        "the queue: keep a copy of the row as evidence, and ask who had access to the database."
+    ),
     "stage_orphan": "Delete these rows of the table stage: what they belonged to is gone.",
     "queue_digest": _RESTORE,
     "queue_key": "Restore the key's row; while it is unknown, the receipt does not verify.",
@@ -63,6 +70,11 @@ FIXES = {
     "lease_beyond": (
         "Its runs would never be sealed. Delete the row from the table instance: a gateway that is alive registers "
         "again within seconds."
+    ),
+    "ledger": (
+        "The gateway writes both sides of an entry in one statement, so somebody else changed the books, or a part of "
+        "the database was restored. Keep a copy as evidence and restore a backup; where entries are whole, they say "
+        "what the balances are to be."
     ),
     "pin_lost": (
         "The database was restored to an earlier state, or lags behind. Start the gateway with this data directory: "

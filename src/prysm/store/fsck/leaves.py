@@ -62,12 +62,13 @@ class LeafAudit:
         self._audit.add(code, where, what)
 
     def _content(self, row: Record, where: str) -> None:
-        """What a leaf holds beside its digest: a receipt's id, or a statement."""
-        is_receipt, body = row["kind"] == leaves.RECEIPT, row["body"]
+        """What a leaf holds beside its digest: the id of a receipt or an event, or a statement."""
+        elsewhere, body = row["kind"] in (leaves.RECEIPT, leaves.AUDIT), row["body"]
         if (row["kind"] == leaves.BEGINNING) != (row["idx"] == 0):
             self._audit.add("log_beginning", where, "A log begins with its first leaf, and only there.")
-        if is_receipt != (row["request_id"] is not None) or is_receipt != (body is None):
-            self._audit.add("leaf_malformed", where, "A receipt's leaf has an id, every other one a statement.")
+        if elsewhere != (row["request_id"] is not None) or elsewhere != (body is None):
+            what = "The leaf of a receipt or an event has an id, every other one a statement."
+            self._audit.add("leaf_malformed", where, what)
         elif body is not None:
             self._statement(row, where)
 

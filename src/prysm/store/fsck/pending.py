@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from prysm.proof import note, tiles
 from prysm.proof.defect import Defect
+from prysm.proof.leaves import RECEIPT
 from prysm.proof.merkle import HASH_BYTES
 from prysm.store import lease
 from prysm.store.log.tree import read_tiles
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from prysm.store.log.pin import Pin
 
 _QUEUE = """
-    SELECT seq, request_id, kid, octet_length(log_queue.digest) AS bytes, log_leaf.idx, log_leaf.log,
-        EXISTS (SELECT FROM receipt WHERE receipt.request_id = log_queue.request_id) AS kept
+    SELECT seq, log_queue.kind, request_id, kid, octet_length(log_queue.digest) AS bytes, log_leaf.idx, log_leaf.log,
+        log_queue.kind = 1 AND NOT EXISTS (
+            SELECT FROM receipt WHERE receipt.request_id = log_queue.request_id
+        ) AS deleted
     FROM log_queue LEFT JOIN log_leaf USING (request_id) ORDER BY seq
 """
 _TWICE = "SELECT request_id, count(*) AS times FROM log_queue GROUP BY request_id HAVING count(*) > 1"
@@ -48,12 +51,13 @@ async def check_queue(audit: Audit, keys: Sequence[PublicKey]) -> None:
     known = {key.kid for key in keys if key.use == "receipt"}
     async for rows in audit.slices(_QUEUE):
         for row in rows:
-            where = f"queue {row['seq']} receipt {row['request_id']}"
+            is_receipt = row["kind"] == RECEIPT
+            where = f"queue {row['seq']} {'receipt' if is_receipt else 'event'} {row['request_id']}"
             audit.counts["queued"] += 1
-            audit.counts["deleted"] += not row["kept"] and row["idx"] is None
+            audit.counts["deleted"] += row["deleted"] and row["idx"] is None
             if row["bytes"] != HASH_BYTES:
                 audit.add("queue_digest", where, f"Its digest has {row['bytes']} bytes.")
-            if row["kid"] not in known:
+            if is_receipt and row["kid"] not in known:
                 audit.add("queue_key", where, f"No row has the key {row['kid']!r}.")
             if row["idx"] is not None:
                 audit.add("queue_logged", where, f"It is in the log already, at index {row['idx']}.")

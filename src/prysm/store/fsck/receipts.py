@@ -13,6 +13,7 @@ from prysm.proof.keys import KeyRing
 from prysm.proof.leaves import RECEIPT
 from prysm.proof.record import check_run, check_stages, read_record
 from prysm.proof.signing import signature_holds
+from prysm.store.receipts import pruned_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +33,8 @@ SLICE = 256
 
 _RECEIPTS = """
     SELECT request_id, payload, proof_hash, kid, signature,
-        leaf.log, leaf.idx, leaf.kind, leaf.digest, origin
+        leaf.log, leaf.idx, leaf.kind, leaf.digest, origin,
+        (SELECT before FROM pruned WHERE name = 'stage' AND before > sealed_at) AS pruned
     FROM receipt LEFT JOIN log_leaf AS leaf USING (request_id) LEFT JOIN log ON n = leaf.log ORDER BY request_id
 """
 _STAGES = "SELECT request_id, i, body FROM stage WHERE request_id >= $1 AND request_id <= $2 ORDER BY request_id, i"
@@ -80,6 +82,7 @@ def _receipt(audit: Audit, row: Record, stages: Stages, queued: Record | None, r
     audit.counts["receipts"] += 1
     audit.counts["stages"] += len(stages)
     audit.counts["unsigned"] += row["signature"] is None and row["kid"] is None
+    audit.counts["pruned"] += pruned_before(row, stages) is not None
     audit.counts["pending"] += queued is not None
     where = f"receipt {row['request_id']}"
     if _void(row, ring):
@@ -99,6 +102,8 @@ def _content(row: Record, stages: Stages) -> Wrong:
         return
     if not (run := check_run(record, str(row["request_id"]))).ok:
         yield "receipt_id", f"The payload is {run.detail}."
+    if pruned_before(row, stages) is not None:
+        return
     numbers = [i for i, _ in stages]
     if numbers != list(range(len(numbers))):
         yield "receipt_stages", f"Its stages are numbered {numbers[:8]}."

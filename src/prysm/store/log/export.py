@@ -18,6 +18,7 @@ from prysm.proof.written import included, receipt_document
 from prysm.store.log.export_readme import README
 from prysm.store.log.reader import published_keys
 from prysm.store.log.tree import DamagedLog, read_tiles
+from prysm.store.receipts import pruned_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +36,8 @@ _CHECKPOINT = """
     AND ($2::bigint IS NULL OR size > $2) ORDER BY CASE WHEN $2 IS NULL THEN -size ELSE size END LIMIT 1
 """
 _LEAVES = """
-    SELECT idx, kind, leaf.digest, leaf.request_id, payload, proof_hash, kid, signature
+    SELECT idx, kind, leaf.digest, leaf.request_id, payload, proof_hash, kid, signature,
+        (SELECT before FROM pruned WHERE name = 'stage' AND before > sealed_at) AS pruned
     FROM log_leaf AS leaf LEFT JOIN receipt USING (request_id)
     WHERE log = $1 AND idx >= $2 AND idx < $3 ORDER BY idx
 """
@@ -78,6 +80,7 @@ async def export(
     if wanted.last is not None and wanted.last > MAX_INDEX:
         raise InvalidRequest(f"--to is an index of the log, so at most {MAX_INDEX}.", param="to")
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute("LOCK TABLE stage IN ACCESS SHARE MODE")  # no month is dropped meanwhile
         row = await connection.fetchrow(_CHECKPOINT, wanted.origin, wanted.last)
         if row is None:
             raise NotFound("The database has no such log, or it does not reach so far.", param="origin")
@@ -243,4 +246,4 @@ def _sealed(row: Record, stages: list[bytes]) -> Sealed:
     fields: dict[str, Any] = {
         name: row[name] for name in ("request_id", "payload", "proof_hash", "kid", "signature")
     }
-    return Sealed(stages=tuple(stages), **fields)
+    return Sealed(stages=tuple(stages), pruned=pruned_before(row, stages), **fields)

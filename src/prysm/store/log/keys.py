@@ -75,14 +75,14 @@ class Keychain:
     def make(self, use: Use) -> LogKey:
         """Return a new key."""
         key = SigningKey.generate()
-        return LogKey(key.kid, use, key.public, self._vault.wrap(key.private(), _belongs_to(key.kid)))
+        return LogKey(key.kid, use, key.public, self._vault.wrap(key.private(), belongs_to(key.kid)))
 
     def open(self, kid: str, wrapped: bytes) -> SigningKey:
         """Return the private key. Raises ConfigError when it is encrypted under another key."""
         found = self._open.get(kid)
         if found is None:
             try:
-                found = SigningKey.from_private(self._vault.unwrap(wrapped, _belongs_to(kid)))
+                found = SigningKey.from_private(self._vault.unwrap(wrapped, belongs_to(kid)))
             except WrongEncryptionKey as error:
                 raise WrongEncryptionKey(
                     "The signing keys in this database are encrypted under another PRYSM_ENCRYPTION_KEY: set the one "
@@ -169,5 +169,6 @@ def _key(row: Record) -> LogKey:
     return LogKey(**row)
 
 
-def _belongs_to(kid: str) -> bytes:
+def belongs_to(kid: str) -> bytes:
+    """What a private key is bound to, so that no other can take its place."""
     return b"prysm signing key\n" + kid.encode()

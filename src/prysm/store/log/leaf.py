@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """What one place of the log holds: a receipt's digest, or a statement in canonical JSON and its digest."""
+    """What one place of the log holds: the digest of what lies elsewhere, or of the statement in `body`.
+
+    `request_id` is the run of a receipt, or the id of an audit event; statements are canonical JSON.
+    """
 
     kind: int
     digest: bytes

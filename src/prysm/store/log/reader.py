@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeAlia
 from prysm.errors import ProofUnavailable
 from prysm.proof import tiles
 from prysm.proof.defect import Defect
+from prysm.proof.leaves import AUDIT, RECEIPT
 from prysm.proof.merkle import HASH_BYTES
 from prysm.store.connection import DATABASE_ERRORS, retrying
 from prysm.store.log.leaf import Leaf
@@ -30,20 +31,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 State: TypeAlias = Literal["pending", "included", "deleted"]
 
-# All from one moment, so that a receipt on its way from the queue into the log is seen in one of them.
-_PLACE = f"""
-    SELECT idx, n AS log, origin, size, note,
-        EXISTS (SELECT FROM receipt WHERE request_id = $1) AS kept,
-        leaf.idx IS NULL AND EXISTS (SELECT FROM log_queue WHERE request_id = $1) AS queued
-    FROM (VALUES (true)) AS once
-    LEFT JOIN log_leaf AS leaf ON leaf.request_id = $1
-    JOIN log ON n = coalesce(leaf.log, (SELECT max(n) FROM log))
-    {LAST}
-"""  # noqa: S608  a constant
+_PLACE = "SELECT * FROM place_of($1, $2)"
 _CURRENT = f"SELECT n AS log, size, note FROM log {LAST} WHERE n = (SELECT max(n) FROM log)"  # noqa: S608  a constant
 _NAMED = f"SELECT n AS log, size, note FROM log {LAST} WHERE origin = $1"  # noqa: S608  a constant
 _LEAVES = """
-    SELECT kind, digest, request_id, body FROM log_leaf
+    SELECT kind, digest, body FROM log_leaf
     WHERE log = $1 AND idx >= $2 AND idx < $3 ORDER BY idx
 """
 # A key that is not announced yet has signed nothing, and without a first index it would seem to be valid from ever.
@@ -55,7 +47,7 @@ _KEYS = """
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a receipt stands.
+    """Where a receipt, or an audit event, stands.
 
     When it is included, `inclusion` holds the sibling hashes upwards and `note` the signed checkpoint of `size` leaves.
     `index` is there also when it was deleted after it had been included.
@@ -89,7 +81,11 @@ class LogReader:
 
     async def place(self, request_id: UUID) -> Place | None:
         """Return where the receipt is, in two round trips; `None` also for one from before there was a log."""
-        return await self._read(_place, request_id)
+        return await self._read(_place, request_id, RECEIPT)
+
+    async def event_place(self, event: UUID) -> Place | None:
+        """Return where an audit event is; `None` for one that is neither in the log nor on its way there."""
+        return await self._read(_place, event, AUDIT)
 
     async def checkpoint(self, origin: str | None = None) -> str | None:
         """Return the last signed checkpoint."""
@@ -134,8 +130,8 @@ class LogReader:
             raise _unavailable("The tables of the log are damaged: its operator is to run `prysm fsck`.") from error
 
 
-async def _place(connection: Connection, request_id: UUID) -> Place | None:
-    row = await connection.fetchrow(_PLACE, request_id)
+async def _place(connection: Connection, named: UUID, kind: int) -> Place | None:
+    row = await connection.fetchrow(_PLACE, named, kind)
     if row is None or (row["idx"] is None and not row["queued"]):
         return None
     if not row["kept"]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prysm.errors import ConfigError, InvalidRequest, NotFound
+from prysm.store.audit import Event, record
 from prysm.store.log.begin import begin_anew
 from prysm.store.log.keys import Keychain, insert_key, read_keys
 from prysm.store.log.lock import locked
@@ -48,11 +49,15 @@ async def rotate(connection: Connection, vault: Vault, use: Use) -> str:
     async with locked(connection):
         head = await current(connection)
         chain.check(await read_keys(connection, head.log))
-        return await _add(connection, chain, head.log, use)
+        kid = await _add(connection, chain, head.log, use)
+        await record(connection, Event("signing_key.rotate", kid, {"use": use}))
+        return kid
 
 
 async def replace_lost(connection: Connection, vault: Vault) -> Head:
     """Go on in a new log with new keys where those that there are cannot be decrypted any more.
+
+    No API key is known after that but the root key: each has to be rotated.
 
     Raises InvalidRequest when they can.
     """
@@ -64,7 +69,10 @@ async def replace_lost(connection: Connection, vault: Vault) -> Head:
                 "The signing keys can be decrypted, so none is lost: `prysm proof rotate` makes a new one.",
                 param="lost_key",
             )
-        return await begin_anew(connection, chain, head)
+        await connection.execute("DELETE FROM secret")  # lost with the key; what they made is to be made anew
+        following = await begin_anew(connection, chain, head)
+        await record(connection, Event("signing_key.replace", following.origin, {"predecessor": head.origin}))
+        return following
 
 
 async def revoke(connection: Connection, vault: Vault, kid: str, at_index: int | None = None) -> Revoked:
@@ -85,6 +93,7 @@ async def revoke(connection: Connection, vault: Vault, kid: str, at_index: int |
         await connection.execute(_HOLD)
         end = await _end(connection, head) if at_index is None else at_index
         await connection.execute(_REVOKE, head.log, kid, end)
+        await record(connection, Event("signing_key.revoke", kid, {"use": key.use, "to_index": end}))
         left = [other for other in await read_keys(connection, head.log) if other.signs]
         if any(other.use == key.use and other.status != "retiring" for other in left):
             return Revoked(end, None, replaced=True)

@@ -27,9 +27,10 @@ while the database was away comes later; and verifiers have a week to fetch a ne
 _TAKE = """
     WITH oldest AS (
         DELETE FROM log_queue WHERE seq IN (SELECT seq FROM log_queue ORDER BY seq LIMIT $1)
-        RETURNING seq, request_id, kid, digest
+        RETURNING seq, kind, request_id, kid, digest
     )
-    SELECT request_id, kid, digest, (SELECT idx FROM log_leaf WHERE log_leaf.request_id = oldest.request_id) AS known
+    SELECT kind, request_id, kid, digest,
+        (SELECT idx FROM log_leaf WHERE log_leaf.request_id = oldest.request_id) AS known
     FROM oldest ORDER BY seq
 """
 _WAITING = "SELECT EXISTS (SELECT FROM log_queue WHERE kid = $1)"
@@ -44,14 +45,14 @@ _log = logging.getLogger(__name__)
 
 
 async def advance(connection: Connection, chain: Keychain, tree: Tree) -> tuple[Head | None, bool]:
-    """Append what waits: new keys first, then receipts, then keys that end; the caller holds the lock.
+    """Append what waits: new keys first, then receipts and audit events, then keys that end; the caller holds the lock.
 
     Return the new head, `None` when nothing was appended, and whether there may be more in the queue.
     """
     keys = await read_keys(connection, tree.log)
     announced = await _announce(connection, tree, keys)
-    receipts, full = await _take(connection, keys)
-    added = announced + receipts
+    taken, full = await _take(connection, keys)
+    added = announced + taken
     closed = await _close(connection, tree.log, tree.size + len(added), keys)
     added += closed
     if not added:
@@ -70,16 +71,17 @@ async def _announce(connection: Connection, tree: Tree, keys: Sequence[LogKey]) 
 
 
 async def _take(connection: Connection, keys: Sequence[LogKey]) -> tuple[list[Leaf], bool]:
-    """The oldest receipts of the queue, those left out that the log holds already; and whether there may be more."""
+    """The oldest of the queue, those left out that the log holds already; and whether there may be more."""
     rows = await connection.fetch(_TAKE, BATCH)
     new = {row["request_id"]: row for row in reversed(rows) if row["known"] is None}
     valid = {key.kid for key in keys if key.status not in ("retired", "revoked")}
-    late = sum(row["kid"] not in valid for row in new.values())
+    late = sum(row["kind"] == RECEIPT and row["kid"] not in valid for row in new.values())
     if late:
         _log.warning(
             "%d receipts came to the log after the key that signed them was closed: they do not verify", late
         )
-    return [Leaf(RECEIPT, row["digest"], row["request_id"]) for row in reversed(new.values())], len(rows) == BATCH
+    added = [Leaf(row["kind"], row["digest"], row["request_id"]) for row in reversed(new.values())]
+    return added, len(rows) == BATCH
 
 
 async def _close(connection: Connection, log: int, index: int, keys: Sequence[LogKey]) -> list[Leaf]:
