@@ -1,15 +1,20 @@
-"""Who is calling. In this version there is one key, the root key; nothing is open by default."""
+"""What keys look like, and how they are made and known again.
+
+`prysm_sk_`, 12 characters that find the key (with these it is the prefix that is shown), 43 that are its secret, 256
+bits. Only the HMAC of the whole is stored, under a pepper that is not in the database.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
+import string
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from prysm.core.secret_file import kept_in
-from prysm.core.values import dataclass
-from prysm.errors import ConfigError, InvalidApiKey
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,39 +22,45 @@ if TYPE_CHECKING:
 PREFIX = "prysm_sk_"
 MIN_KEY_LENGTH = 16
 
+_PREFIX_LENGTH = len(PREFIX) + 12
+_ALPHABET = string.ascii_lowercase + string.digits
+_KEY = re.compile(PREFIX + "[a-z0-9]{12}[A-Za-z0-9_-]{43}")
+
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """An authenticated caller; `key` is a name, never the secret."""
+class NewKey:
+    """A key that was just made; `text` is shown once and kept nowhere."""
 
-    key: str
+    prefix: str
+    digest: bytes = field(repr=False)
+    text: str = field(repr=False)
 
 
-ROOT = Caller("root")
+def new_key(pepper: bytes) -> NewKey:
+    """Make a key."""
+    prefix = PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(_PREFIX_LENGTH - len(PREFIX)))
+    text = prefix + secrets.token_urlsafe(32)
+    return NewKey(prefix, digest_of(text, pepper), text)
 
 
-class KeyRing:
-    """Knows the root key by its hash only, so that no dump or repr can show it."""
+def digest_of(key: str, pepper: bytes) -> bytes:
+    """What is stored of a key: HMAC-SHA256. A key is random enough for a fast one."""
+    return hmac.digest(pepper, key.encode(), "sha256")
 
-    __slots__ = ("_root",)
 
-    def __init__(self, root_key: str) -> None:
-        if len(root_key) < MIN_KEY_LENGTH:
-            raise ConfigError(
-                f"PRYSM_ROOT_KEY is shorter than {MIN_KEY_LENGTH} characters; use a long random one, or unset it "
-                "and one is generated."
-            )
-        self._root = _digest(root_key)
+def root_digest(key: str) -> bytes:
+    """What is kept in memory of the root key."""
+    return hashlib.sha256(key.encode()).digest()
 
-    def authenticate(self, authorization: str | None) -> Caller:
-        """The caller behind an `Authorization: Bearer …` header; raises `InvalidApiKey`."""
-        scheme, _, key = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(_digest(key.strip()), self._root):
-            raise InvalidApiKey(
-                "Missing or unknown API key. Send `Authorization: Bearer <key>` (or `x-api-key: <key>`); the root "
-                "key is in the file `root.key` of the gateway's data directory."
-            )
-        return ROOT
+
+def prefix_of(key: str) -> str:
+    """The part that a key is found by."""
+    return key[:_PREFIX_LENGTH]
+
+
+def is_well_formed(key: str) -> bool:
+    """Whether this could be one of the keys that `new_key` makes."""
+    return _KEY.fullmatch(key) is not None
 
 
 def root_key(data_dir: Path, given: str | None) -> str:
@@ -62,7 +73,3 @@ def root_key(data_dir: Path, given: str | None) -> str:
 def root_key_path(data_dir: Path) -> Path:
     """Where the generated root key lies."""
     return data_dir / "root.key"
-
-
-def _digest(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()

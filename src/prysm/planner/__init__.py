@@ -13,6 +13,7 @@ from prysm.core.chat import Message, Sampling
 from prysm.core.plan import Plan
 from prysm.errors import InvalidRequest, NoProviderAvailable, NotFound, RateLimited, UnsupportedParameter
 from prysm.planner import budget, deadline, routing, table
+from prysm.planner.allowed import allowed, allowed_strategy, check_strategy
 from prysm.planner.crew import Crew, Situation, muster
 from prysm.planner.embeddings import embedding_plan
 from prysm.planner.options import refuse_unread, unread
@@ -77,6 +78,7 @@ class Planner:
 
     def _finish(self, situation: Situation, crew: Crew, why: str) -> Plan:
         request, profile = situation.request, situation.profile
+        check_strategy(crew.strategy, request)
         crew, late = deadline.fit(crew, situation)
         crew, cap, dear = budget.fit(crew, request)
         said = (*crew.degraded, *late, *dear, *unread(request, crew))
@@ -111,11 +113,21 @@ class Planner:
 
     def _candidates(self, request: ChatRequest) -> Sequence[Model]:
         if request.pinned is not None:
+            if set(request.models) - {request.pinned}:
+                raise InvalidRequest(
+                    "'models' names others than 'model': leave out 'models', or ask 'auto' or 'prysm/…' for its choice "
+                    "of them.",
+                    param="models",
+                )
             model = self._get(request.pinned, "model")
             if self.catalog.is_live(model) or self._has_stand_in(model, request):
                 return (model,)
             return (self._live(request.pinned),)
-        found = tuple([self._live(name, "models") for name in dict.fromkeys(request.models)]) or self.catalog.pool()
+        named = tuple([self._live(name, "models") for name in dict.fromkeys(request.models)])
+        live = named or self.catalog.pool()
+        found = allowed(live, request)
+        if live and not found:
+            raise NoProviderAvailable("None of the models that this key allows is live: see GET /v1/models.")
         if not found and self.catalog.retry_at is not None:
             raise _held_back(self._why_none(), self.catalog.retry_at, limited=self.catalog.limited)
         return found
@@ -128,7 +140,7 @@ class Planner:
     def _embedders(self, request: ChatRequest) -> Sequence[Model]:
         """The model that was named, held back by a breaker or not if a twin can stand in, or all that are live."""
         if request.pinned is None:
-            return self.catalog.embedders()
+            return allowed(self.catalog.embedders(), request)
         model = self._get(request.pinned, "model", embeds=True)
         twins = any(other.upstream == model.upstream for other in self.catalog.embedders())
         return (model if twins else self._live(request.pinned, embeds=True),)
@@ -207,7 +219,8 @@ class Planner:
             return (), ()
         chain = () if request.models else self.fallbacks.get(first.id, ())
         if models := asked or [self.catalog.get(name) for name in chain]:
-            return self._able([m for m in models if m is not first and not m.embeds], situation)
+            others = allowed(models, request)
+            return self._able([m for m in others if m is not first and not m.embeds], situation)
         if request.models:
             return tuple(model for model in situation.models if model is not first), ()
         if is_named(request):
@@ -269,7 +282,7 @@ def _one_model(situation: Situation) -> tuple[Crew, str]:
 def _by_policy(situation: Situation) -> tuple[Crew, str]:
     """The table's choice."""
     policy = situation.policy
-    strategy, row = table.auto_strategy(policy, situation.profile)
+    strategy, row = allowed_strategy(*table.auto_strategy(policy, situation.profile), situation.request)
     return muster(strategy, situation), f"Policy {policy.id}, {row}"
 
 

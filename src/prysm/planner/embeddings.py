@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from prysm.core.plan import Alternative, Estimate, Plan
 from prysm.errors import NoProviderAvailable
+from prysm.planner.allowed import allowed
 from prysm.planner.pool import judged, narrow
 from prysm.registry.cost import expected_cost, total, worst_cost
 
@@ -36,7 +37,11 @@ def embedding_plan(
         )
     pool = narrow(candidates, request, profile, catalog.provider)
     first = _cheapest(pool.models, profile)
-    same = [model for model in catalog.embedders() if model.upstream == first.upstream and model is not first]
+    same = [
+        model
+        for model in allowed(catalog.embedders(), request)
+        if model.upstream == first.upstream and model is not first
+    ]
     found = judged(same, request, profile, catalog.provider, named=True)
     twins = tuple(model for model, why in found if why is None)
     named = request.pinned is not None

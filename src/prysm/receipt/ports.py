@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from asyncio import Future
     from uuid import UUID
 
+    from prysm.core.payer import Admitted, Payer
     from prysm.proof.sealed import Sealed, SealState
     from prysm.proof.signing import SigningKey
 
@@ -20,8 +21,15 @@ class Sealer(Protocol):
         """Whether nothing can be made durable now."""
         ...
 
-    def intend(self, request_id: UUID, intent: bytes) -> Future[None]:
-        """Write down that a run begins; done when that is durable, or `ProofUnavailable`."""
+    def intend(self, request_id: UUID, intent: bytes, payer: Payer) -> Future[Admitted]:
+        """Write down that a run begins; done when that is durable, or `ProofUnavailable`.
+
+        A limited run may begin only then, or not at all: `BudgetExceeded`, `RateLimited`.
+        """
+        ...
+
+    def release(self, request_id: UUID) -> None:
+        """Take back the intent of a limited run that did not begin."""
         ...
 
     async def put(self, sealed: Sealed) -> SealState:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prysm.core.account import Account
+    from prysm.core.cache import Original
     from prysm.core.plan import ChatRequest, Plan
     from prysm.core.run import Evidence, Finished, Stage, Verdict
     from prysm.proof.canonical import Json
@@ -67,6 +68,7 @@ def ending(run: Finished, spent: Account) -> dict[str, Json]:
         },
         "cost": {"nano_usd": amount(spent.total_nano), "price_version": run.price_version},
         "latency_ms": run.latency_ms,
+        **_cached(run.original),
     }
 
 
@@ -83,6 +85,13 @@ def cut_off() -> dict[str, Json]:
         "usage": {"input_tokens": None, "output_tokens": None, "estimated": False},
         "latency_ms": None,
     }
+
+
+def _cached(original: Original | None) -> dict[str, Json]:
+    """The receipt of the run whose answer this is, where the cache had it."""
+    if original is None:
+        return {}
+    return {"cached": {"request_id": original.request_id, "proof_hash": original.proof_hash}}
 
 
 def _retention(request: ChatRequest) -> str:

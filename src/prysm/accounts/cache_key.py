@@ -1,0 +1,92 @@
+"""What an answer is kept under: whose it is, who could give it, and every parameter that shapes it."""
+
+from __future__ import annotations
+
+import hmac
+import struct
+from dataclasses import fields, is_dataclass
+from types import MappingProxyType, NoneType
+from typing import TYPE_CHECKING, Any
+
+from prysm import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from uuid import UUID
+
+    from prysm.core.model import Model
+    from prysm.core.plan import ChatRequest, Plan
+
+SHAPELESS = frozenset({"stream", "metadata", "kept_s", "retention_zero", "cache", "own_providers"})
+"""Fields of a request that do not shape its answer. Any other does, also one that is yet to come."""
+
+
+def key_of(secret: bytes, org: UUID, request: ChatRequest, plan: Plan, price_version: str) -> bytes:
+    """32 bytes, the same for requests that the same models would answer in the same way, and for no others.
+
+    HMAC-SHA256: who reads the database and has not `secret` cannot try out what was asked. The release is a part of it,
+    since another may plan, prompt and score otherwise.
+    """
+    asked = {field.name: getattr(request, field.name) for field in fields(request) if field.name not in SHAPELESS}
+    sample = 0 if request.cache is None else request.cache.sample
+    what = (__version__, org.bytes, price_version, sample, asked, _answering(plan))
+    return hmac.digest(secret, spelled(what), "sha256")
+
+
+def _answering(plan: Plan) -> tuple[Any, ...]:
+    """Who may be called, and how. The plan's words and figures about it shape nothing."""
+    helpers = (plan.aggregator, plan.judge)
+    return (
+        plan.strategy,
+        plan.policy,
+        plan.mode,
+        plan.profile.task,
+        (plan.samples, plan.rounds, plan.layers, plan.max_tokens),
+        [_named(model) for model in plan.models],
+        [_named(model) for model in plan.fallbacks],
+        [None if model is None else _named(model) for model in helpers],
+    )
+
+
+def _named(model: Model) -> tuple[str, ...]:
+    return model.id, model.provider, model.upstream
+
+
+def spelled(value: Any) -> bytes:
+    """A value as bytes that no other value has: each part behind its kind and its length.
+
+    Mappings keep their order: that of a schema's properties is the one models answer in. Raises TypeError for what is
+    none of our values.
+    """
+    kind, spell = _SPELLINGS.get(type(value)) or (b"o", _spelled_fields)
+    data = spell(value)
+    return b"%b%d:%b" % (kind, len(data), data)
+
+
+def _spelled_items(value: Iterable[Any]) -> bytes:
+    return b"".join(map(spelled, value))
+
+
+def _spelled_fields(value: Any) -> bytes:
+    if not is_dataclass(value):
+        raise TypeError(f"a {type(value).__name__} cannot be a part of a key")
+    return _spelled_items((type(value).__name__, *(getattr(value, field.name) for field in fields(value))))
+
+
+def _spelled_pairs(value: Mapping[Any, Any]) -> bytes:
+    return _spelled_items(part for pair in value.items() for part in pair)
+
+
+_SPELLINGS: Mapping[type, tuple[bytes, Callable[[Any], bytes]]] = {
+    NoneType: (b"n", lambda _: b""),
+    bool: (b"b", lambda value: b"1" if value else b"0"),
+    int: (b"i", lambda value: b"%x" % value),
+    float: (b"f", struct.Struct(">d").pack),
+    str: (b"s", lambda value: value.encode("utf-8", "surrogatepass")),
+    bytes: (b"y", bytes),
+    tuple: (b"l", _spelled_items),
+    list: (b"l", _spelled_items),
+    frozenset: (b"e", lambda value: b"".join(sorted(map(spelled, value)))),
+    dict: (b"m", _spelled_pairs),
+    MappingProxyType: (b"m", _spelled_pairs),
+}
