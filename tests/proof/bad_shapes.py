@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import rfc8785
 from tests.proof.defects import bad
 from tests.proof.made import sealed
-from tests.proof.runs import ensemble, single
+from tests.proof.runs import ensemble, original, single
 
 if TYPE_CHECKING:
     from tests.proof.made import Case
+
+
+RUN = original()["request_id"]
 
 
 def shaped(change: Any, *, of: Any = single) -> Case:
@@ -63,6 +66,11 @@ _misspelt("simulated_as_a_number", "simulated", 1)
 _misspelt("stages_as_an_object", "stages", {})
 _misspelt("commitment_as_text", "commit.prompt", "HMAC-SHA256")
 _misspelt("strategy_as_text", "strategy", "single")
+_misspelt("cached_as_a_boolean", "cached", value=True)
+_misspelt("cached_from_no_run", "cached", {"proof_hash": "sha256:" + 64 * "0"}, ".request_id")
+_misspelt(
+    "cached_from_a_receipt_without_its_hash", "cached", {"request_id": RUN, "proof_hash": None}, ".proof_hash"
+)
 
 
 @bad(1, "record", "the field outcome of the record")

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from tests.proof.defects import log, our_entry, receipt
 from tests.proof.made import (
+    AUDIT,
+    AUDIT_TYPE,
+    INDEX,
     LOG_KEY,
     NEW_LOG_KEY,
     OLD_KEY,
@@ -19,11 +22,14 @@ from tests.proof.made import (
     checkpoint,
     consistency,
     cosigned,
+    drawn,
+    entry,
+    included,
     log_entries,
     remembered,
     sealed,
 )
-from tests.proof.runs import ANSWER, MESSAGES, OPENINGS, failed, interrupted, single
+from tests.proof.runs import ANSWER, MESSAGES, OPENINGS, failed, interrupted, recalled, single
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,11 +81,30 @@ def retired_key_within_its_range() -> Case:
     return receipt(signer=OLD_KEY, index=5)
 
 
+@good(signature=True, stages=True, inclusion=True)
+def beside_actions_of_administrators() -> Case:
+    """Its neighbours in the log are audit events."""
+    case, entries = receipt(), log_entries(our_entry())
+    for index in (INDEX - 1, INDEX + 1):
+        entries[index] = entry(AUDIT, AUDIT_TYPE, drawn(f"an action {index}"))
+    log(case).update(included(entries))
+    return case
+
+
 @good(signature=True, stages=None, inclusion=True)
 def without_its_stages() -> Case:
     """The answer of the gateway alone: the stages are not at hand."""
     case = receipt()
     del case["document"]["stages"]
+    return case
+
+
+@good(signature=True, stages=None, inclusion=True)
+def without_its_stages_which_were_pruned() -> Case:
+    """Older than the gateway keeps stages, as its answer says: that proves nothing about them."""
+    case = receipt()
+    del case["document"]["stages"]
+    case["document"]["stages_pruned"] = True
     return case
 
 
@@ -116,6 +141,12 @@ def keys_beyond_16_bits() -> Case:
     record, bodies = single()
     record["evidence"]["features"] |= {"ａ": "1.0000", "𐀀": "0.5000"}
     return sealed(record, bodies)
+
+
+@good(signature=True, record=True, stages=True, inclusion=True)
+def answer_from_the_cache() -> Case:
+    """Nobody was called: the answer is that of an earlier run, whose receipt it names."""
+    return sealed(*recalled())
 
 
 @good(signature=True, record=True, inclusion=True)

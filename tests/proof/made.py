@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 PAYLOAD_TYPE = "application/vnd.prysm.proof.v2+json"
 LOG_TYPE = "application/vnd.prysm.log.v1+json"
-RECEIPT, BEGINNING, KEY = 1, 2, 3
+AUDIT_TYPE = "application/vnd.prysm.audit.v1+json"
+RECEIPT, BEGINNING, KEY, AUDIT = 1, 2, 3, 4
 INDEX, SIZE = 11, 14
 """Where a receipt is in the log, and how many leaves the log has, unless a case says otherwise."""
 

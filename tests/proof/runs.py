@@ -60,6 +60,22 @@ def interrupted() -> Made:
     return made, []
 
 
+def recalled() -> Made:
+    """The answer of an earlier run, out of the cache: a step without a try, and that run's receipt by its hash."""
+    stages = [stage(0, "answer", "small", cost="0", attempts=[], note="cached")]
+    made = record(stages, name="recalled", model="small", cost="0", confidence="0.704")
+    made[0]["strategy"]["name"] = "single"
+    made[0]["usage"].update(input_tokens=0, output_tokens=0)
+    made[0].update(evidence=None, retention="3600s", cached=original())
+    return made
+
+
+def original() -> dict[str, str]:
+    """The run whose answer it was, as `recalled` names it."""
+    earlier, _ = single()
+    return {"request_id": earlier["request_id"], "proof_hash": sha256(rfc8785.dumps(earlier))}
+
+
 def stage(i: int, kind: str, model: str | None, **more: Any) -> bytes:
     """A stage's canonical body."""
     good = more.get("status", "ok") == "ok"
@@ -83,9 +99,10 @@ def stage(i: int, kind: str, model: str | None, **more: Any) -> bytes:
         "tokens_estimated": False,
         "cost_nano_usd": more.get("cost"),
         "error": more.get("error"),
-        "attempts": [{"status": "ok" if good else "error", "code": 200 if good else 503, "ms": 640}]
-        if called
-        else [],
+        "attempts": more.get(
+            "attempts",
+            [{"status": "ok" if good else "error", "code": 200 if good else 503, "ms": 640}] if called else [],
+        ),
         "note": more.get("note"),
     }
     return rfc8785.dumps(body | {"status": more.get("status", "ok")})

@@ -107,7 +107,7 @@ def test_a_log_entry_is_a_prefix_a_kind_and_a_digest() -> None:
     assert len(leaves.entry(leaves.KEY, digest)) == 41
 
 
-@pytest.mark.parametrize(("kind", "digest"), [(0, bytes(32)), (4, bytes(32)), (256, bytes(32)), (1, bytes(31))])
+@pytest.mark.parametrize(("kind", "digest"), [(0, bytes(32)), (5, bytes(32)), (256, bytes(32)), (1, bytes(31))])
 def test_another_kind_or_length_is_no_entry(kind: int, digest: bytes) -> None:
     with pytest.raises(Defect):
         leaves.entry(kind, digest)

@@ -257,6 +257,7 @@ def without(path: str) -> Callable[[Any], None]:
         (change("stages.1.digest", None), "stages[1].digest"),
         (change("policy", {"id": "x"}), "policy.bar"),
         (change("evidence", []), "evidence"),
+        (lambda record: record.update(cached={}), "cached.request_id"),
         (change("commit.answer", "x"), "commit.answer"),
         (change("retention", "long"), "retention"),
         (without("head"), "head"),

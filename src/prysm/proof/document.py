@@ -140,7 +140,15 @@ def stage_bodies(document: Mapping[str, Any]) -> Sequence[bytes] | None:
 def stage_count(document: Mapping[str, Any]) -> int:
     """How many stages the record lists; 0 when it cannot be read, which the verification will say."""
     try:
-        listed = json.loads(from_base64(document["proof"]["envelope"]["payload"]))["stages"]
+        return listed_stages(from_base64(document["proof"]["envelope"]["payload"]))
+    except (ValueError, LookupError, TypeError):
+        return 0
+
+
+def listed_stages(payload: bytes) -> int:
+    """How many stages the record of a payload lists; 0 when it cannot be read."""
+    try:
+        listed = json.loads(payload)["stages"]
     except (ValueError, LookupError, TypeError, RecursionError):
         return 0
     return len(listed) if isinstance(listed, list) else 0

@@ -68,9 +68,9 @@ def _unsigned(ring: Callable[[], KeyRing]) -> Exception:
         return Unchecked(why)
 
 
-def open_checkpoint(proof: Proof, ring: Callable[[], KeyRing]) -> Seen:
-    """The checkpoint in a receipt, whose signatures hold under the log's keys."""
-    log = _included(proof)
+def open_checkpoint(place: object, ring: Callable[[], KeyRing]) -> Seen:
+    """The checkpoint in what is said of a place in the log; its signatures hold under the log's keys."""
+    log = _included(place)
     origin, signed = text(log.get("origin"), "the origin"), text(log.get("checkpoint"), "the checkpoint")
     note.check_name(origin, "the origin of a log")
     claimed = checkpoint.parse(note.signatures(signed)[0])
@@ -86,15 +86,20 @@ def check_inclusion(proof: Proof, ring: Callable[[], KeyRing], seen: Seen) -> st
 
     Size and root are the checkpoint's own; what stands beside it must only not say otherwise.
     """
-    log = _included(proof)
-    index = _index(log, seen)
-    path = [decoded(each, "a hash of the inclusion proof") for each in _listed(log.get("inclusion"))]
-    leaf = leaf_hash(entry(RECEIPT, digest(PAYLOAD_TYPE, proof.payload)))
-    verify_inclusion(index, seen.size, leaf, path, seen.root)
+    index = included_at(proof.log, seen, RECEIPT, digest(PAYLOAD_TYPE, proof.payload))
     if proof.signature is None:
         raise Defect("a receipt in the log has a signature, and this one's is gone")
     ring().at(proof.signature.kid, seen.origin).refuse_leaf(index)
     return f"leaf {index} of {seen.size} in {seen.origin}"
+
+
+def included_at(place: object, seen: Seen, kind: int, named: bytes) -> int:
+    """The index of the leaf of a kind and digest in the tree that the checkpoint names; raises `Defect` if none is."""
+    log = _included(place)
+    index = _index(log, seen)
+    path = [decoded(each, "a hash of the inclusion proof") for each in _listed(log.get("inclusion"))]
+    verify_inclusion(index, seen.size, leaf_hash(entry(kind, named)), path, seen.root)
+    return index
 
 
 def check_witnesses(seen: Seen, publics: Mapping[str, bytes] | None) -> str:
@@ -107,8 +112,7 @@ def check_witnesses(seen: Seen, publics: Mapping[str, bytes] | None) -> str:
     return "cosigned by " + ", ".join(f"{name} (Unix time {time})" for name, time in times.items())
 
 
-def _included(proof: Proof) -> dict[str, Any]:
-    log = proof.log
+def _included(log: object) -> dict[str, Any]:
     if log is None:
         raise Unchecked("where in a log it is was not given")
     if not isinstance(log, dict):

@@ -70,9 +70,12 @@ def check_entry(payload: bytes, document: Mapping[str, Any]) -> Check:
     return checked("entry", SIGNATURE, lambda: _entry(payload, document))
 
 
-def check_stages(record: Mapping[str, Any], stages: Sequence[bytes] | None) -> Check:
-    """Whether these are the stages of the record: each with its digest, in its place, after its parents."""
-    return checked("stages", STAGES, lambda: _stages(record, stages))
+def check_stages(record: Mapping[str, Any], stages: Sequence[bytes] | None, *, pruned: bool = False) -> Check:
+    """Whether these are the stages of the record: each with its digest, in its place, after its parents.
+
+    `pruned`: why they are None, where that is what the gateway says.
+    """
+    return checked("stages", STAGES, lambda: _stages(record, stages, pruned=pruned))
 
 
 def _hash(payload: bytes, claimed: str) -> str:
@@ -103,9 +106,9 @@ def _exactly(summary: Any) -> dict[str, Any]:
     return {name: (value, isinstance(value, bool)) for name, value in summary.items()}
 
 
-def _stages(record: Mapping[str, Any], stages: Sequence[bytes] | None) -> str:
+def _stages(record: Mapping[str, Any], stages: Sequence[bytes] | None, *, pruned: bool) -> str:
     if stages is None:
-        raise Unchecked("the stages were not given")
+        raise Unchecked("the stages were pruned" if pruned else "the stages were not given")
     listed = record["stages"]
     if len(listed) != len(stages):
         raise Defect(f"the record lists {len(listed)} stages, {len(stages)} were given")

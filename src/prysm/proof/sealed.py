@@ -9,6 +9,7 @@ from prysm.proof.dsse import pae
 from prysm.proof.hashing import PAYLOAD_TYPE
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from prysm.proof.signing import SigningKey
@@ -26,6 +27,9 @@ class Sealed:
     `digest` is SHA-256 of the pre-authentication encoding that the signature is over: what the log holds.
     A receipt from before receipts were signed has no `kid`, `signature` or `digest`. One that is new has a `signer`
     until it is `signed`.
+
+    `charge` is what the run is charged, as JSON: it is stored in the same moment, and is no part of the receipt.
+    Read back without its stages, it has `pruned`: up to when those of all runs were pruned.
     """
 
     request_id: UUID
@@ -36,6 +40,8 @@ class Sealed:
     signature: bytes | None = None
     digest: bytes | None = None
     signer: SigningKey | None = field(default=None, repr=False, compare=False)
+    charge: bytes | None = field(default=None, repr=False, compare=False)
+    pruned: datetime | None = None
 
     def signed(self) -> Sealed:
         """The same with its signature.
@@ -46,4 +52,13 @@ class Sealed:
         if self.signer is None:
             return self
         signature = self.signer.sign(pae(PAYLOAD_TYPE, self.payload))
-        return Sealed(self.request_id, self.payload, self.proof_hash, self.stages, self.kid, signature, self.digest)
+        return Sealed(
+            self.request_id,
+            self.payload,
+            self.proof_hash,
+            self.stages,
+            self.kid,
+            signature,
+            self.digest,
+            charge=self.charge,
+        )

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def check_shape(record: Mapping[str, Any]) -> None:
     """Raise `Defect` that names the first field of a record that is missing or of another type."""
     where = _RECORD(record)
-    if where is None and record.get("evidence") is not None:
-        where = _EVIDENCE(record["evidence"])
+    for name, misfit in _OPTIONAL.items():
+        where = where or _nullable(misfit)(record.get(name))
     if where is not None:
         raise Defect(f"the field {where.removeprefix('.')} of the record is missing or malformed")
     if len(record["stages"]) > MAX_STAGES:
@@ -82,9 +82,13 @@ _AMOUNT = _nullable(_written(r"0|[1-9][0-9]{0,30}"))
 _DIGEST = _written(r"sha256:[0-9a-f]{64}")
 _MOMENT = _written(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 _COMMITMENT = _nullable(_fields(enc=_text, alg=_text, c=_text))
-_EVIDENCE = _fields(".evidence", situation=_text, task_class=_text, features=_texts_by_name)
+_RUN = _written(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_OPTIONAL = {
+    "evidence": _fields(".evidence", situation=_text, task_class=_text, features=_texts_by_name),
+    "cached": _fields(".cached", request_id=_RUN, proof_hash=_DIGEST),
+}
 _RECORD = _fields(
-    request_id=_written(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    request_id=_RUN,
     nonce=_written(r"[A-Za-z0-9+/]{21}[AQgw]=="),
     created=_MOMENT,
     sealed=_MOMENT,

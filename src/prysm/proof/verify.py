@@ -62,7 +62,8 @@ def verify_document(
 ) -> Report:
     """Check a receipt, given as the parsed JSON of `GET /v1/proof/{id}`, on every level that can be checked.
 
-    With a list under `stages` (answers of `/v1/proof/{id}/stages/{i}`) the stages are checked, with a keys document
+    With a list under `stages` (answers of `/v1/proof/{id}/stages/{i}`) the stages are checked; `stages_pruned` says
+    why there is none, and proves nothing. With a keys document
     under `keys`, or better with pinned `keys`, the signatures. `request_id`: the run it must be of; default: the one
     the document names. `trust` is what earlier verifications remembered, and `consistency` an answer of
     `/v1/log/proof/consistency` for when sizes differ, or `Refused`. `witnesses`: name → 32-byte key. `openings` and
@@ -99,7 +100,8 @@ def _content(proof: Proof, document: Mapping[str, Any], request_id: str | None) 
 
 def _staged(record: Mapping[str, Any], document: Mapping[str, Any]) -> Check:
     try:
-        return check_stages(record, stage_bodies(document))
+        pruned = document.get("stages_pruned") is True
+        return check_stages(record, stage_bodies(document), pruned=pruned)
     except Defect as defect:
         return Check("stages", ok=False, detail=str(defect), level=STAGES)
 
@@ -116,7 +118,7 @@ def _logged(
 
     def included() -> str:
         nonlocal seen
-        opened = open_checkpoint(proof, ring)
+        opened = open_checkpoint(proof.log, ring)
         detail = check_inclusion(proof, ring, opened)
         seen = opened
         return detail

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def receipt_document(sealed: Sealed, log: dict[str, Any] | None) -> dict[str, Any]:
-    """The document with its stages; `log` is what it says of the receipt's place (`included`), if that is known."""
+    """The document with its stages; `log` is what it says of the receipt's place (`included`), if that is known.
+
+    Where its stages were pruned it says so instead: `stages_pruned`.
+    """
+    stages = [stage(i, body) for i, body in enumerate(sealed.stages)]
     return {
         "request_id": str(sealed.request_id),
         "entry": entry(sealed.payload),
@@ -26,8 +30,7 @@ def receipt_document(sealed: Sealed, log: dict[str, Any] | None) -> dict[str, An
             "envelope": envelope(sealed),
             "log": log,
         },
-        "stages": [stage(i, body) for i, body in enumerate(sealed.stages)],
-    }
+    } | ({"stages": stages} if sealed.pruned is None else {"stages_pruned": True})
 
 
 def included(origin: str, index: int, size: int, path: Sequence[bytes], note: str) -> dict[str, Any]:
