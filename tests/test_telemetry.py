@@ -83,6 +83,7 @@ def test_the_access_line_has_its_fields_and_no_content(gateway: Served) -> None:
         "ms": 0,
         "request_id": response.headers["x-request-id"],
         "client_request_id": "mine",
+        "client": "127.0.0.1",
         "caller": "root",
     }
     assert logs[1]["caller"] is None

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from tests.resilience.scripted_provider import CALL, DONE, Hands, Scripted, spec
 
 from prysm.errors import ProviderError
 from prysm.resilience.limits import Bucket, Limits
-from prysm.resilience.slots import QUEUE_PER_SLOT, Slots
+from prysm.resilience.slots import PAYS, QUEUE_PER_SLOT, Slots
 
 
 def limited(script: Scripted, hands: Hands | None = None, **more: Any) -> Limits:
@@ -154,3 +155,42 @@ def test_over_any_time_no_more_passes_than_the_rate_and_one_minutes_worth(
         passed += amount
         assert passed <= 60 + (hands.time - began) + 1e-6
         hands.advance(pause)
+
+
+async def test_who_asks_most_waits_longest() -> None:
+    slots, order, noisy, quiet = Slots(1), list[str](), uuid4(), uuid4()
+
+    async def take(org: UUID, name: str) -> None:
+        PAYS.set(org)
+        assert slots.take() or await slots.wait(1)
+        order.append(name)
+        await asyncio.sleep(0)
+        slots.release()
+
+    crowd = [asyncio.create_task(take(noisy, "noisy")) for _ in range(10)]
+    await asyncio.sleep(0)
+    await asyncio.gather(*crowd, take(quiet, "quiet"))
+    assert order.index("quiet") <= 3
+
+
+async def test_when_the_queue_is_full_the_longest_lane_loses_its_last() -> None:
+    slots, noisy, quiet = Slots(1), uuid4(), uuid4()
+    assert slots.take()
+
+    async def wait(org: UUID) -> bool:
+        PAYS.set(org)
+        return await slots.wait(1)
+
+    crowd = [asyncio.create_task(wait(noisy)) for _ in range(QUEUE_PER_SLOT)]
+    await asyncio.sleep(0)
+    other = asyncio.create_task(wait(quiet))
+    await asyncio.sleep(0)
+    assert await crowd[-1] is False
+    for task in (*crowd[:1], other):
+        slots.release()
+        assert await task is True
+    for task in crowd[1:-1]:
+        task.cancel()
+    await asyncio.gather(*crowd[1:-1], return_exceptions=True)
+    slots.release()
+    assert slots.take()

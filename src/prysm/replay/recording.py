@@ -99,7 +99,7 @@ def _rows(lines: Iterable[str], name: str) -> Iterable[Row]:
         try:
             raw = json.loads(line)
             row = _row(raw)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InvalidRequest(
                 f"{name}, line {number}: not a row ({type(error).__name__}). A row is an object with id, prompt, "
                 "answers, each answer with model, text or extracted, correct, prompt_tokens and completion_tokens.",
