@@ -126,7 +126,7 @@ def served(
     config = uvicorn.Config(
         app,
         loop="uvloop",
-        http="prysm.api.one_write:Protocol",
+        http="prysm.api.framing:Protocol",
         ws="none",
         access_log=False,
         log_level=log_level,

@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 from tests.serving import PROMPT, ROOT_KEY, SANDBOX, served
 
+from prysm.accounts.directory import Directory
 from prysm.accounts.keys import root_key_path
 from prysm.app import create_app, live_catalog, opened
 from prysm.config import Endpoint, Settings, load_config
@@ -88,13 +89,13 @@ async def test_runs_that_are_cut_off_by_the_end_are_sealed_before_the_database_i
 ) -> None:
     settings = Settings(database_url=database_url, data_dir=tmp_path, config_path=_config(tmp_path))
     asked, request_id = ChatRequest((Message("user", PROMPT),), strategy=strategy), new_request_id()
-    async with opened(settings, load_config(settings, {}), None, Telemetry()) as parts:
+    async with opened(settings, load_config(settings, {}), None, Telemetry(), Directory(ROOT_KEY)) as parts:
         running = asyncio.create_task(parts.gateway.run(asked, request_id))
         await asyncio.sleep(0.01)
         running.cancel()
     with pytest.raises(Overloaded):
         await running
-    async with opened(settings, load_config(settings, {}), None, Telemetry()) as parts:
+    async with opened(settings, load_config(settings, {}), None, Telemetry(), Directory(ROOT_KEY)) as parts:
         sealed = await parts.receipts.get(request_id)
     assert sealed is not None
     assert orjson.loads(sealed.payload)["outcome"] == "interrupted"

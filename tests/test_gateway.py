@@ -13,8 +13,10 @@ import pytest
 from tests.recomputed import verify_payload
 from tests.scripted_models import FAILS, HANGS, OPEN, SUM, World, ask, says
 
+from prysm.accounts.directory import Directory
 from prysm.core.chat import TextDelta
 from prysm.core.events import Delta, Planned, StageFinished, StageStarted
+from prysm.core.payer import FREELY
 from prysm.errors import (
     AllModelsFailed,
     DeadlineExceeded,
@@ -34,6 +36,7 @@ from prysm.telemetry import Telemetry
 if TYPE_CHECKING:
     from prysm.core.chat import Completion, ModelCall
     from prysm.core.events import Event
+    from prysm.core.payer import Admitted, Payer
     from prysm.core.run import Verdict
     from prysm.proof.sealed import Sealed, SealState
     from prysm.strategies import Run
@@ -55,15 +58,19 @@ class Ledger:
         self.slow.set()
         self.away = False
         self.intents: dict[UUID, bytes] = {}
-        self.written: asyncio.Future[None] | None = None
+        self.written: asyncio.Future[Admitted] | None = None
 
-    def intend(self, request_id: UUID, intent: bytes) -> asyncio.Future[None]:
+    def intend(self, request_id: UUID, intent: bytes, _: Payer) -> asyncio.Future[Admitted]:
         """Write it down at once, unless the test says when."""
         self.intents[request_id] = intent
         written = self.written or asyncio.get_running_loop().create_future()
         if self.written is None:
-            written.set_result(None)
+            written.set_result(FREELY)
         return written
+
+    def release(self, request_id: UUID) -> None:
+        """Nothing limits these runs."""
+        raise AssertionError(request_id)
 
     async def put(self, sealed: Sealed) -> SealState:
         """Keep it, as a committer would: also when the wait is cancelled."""
@@ -97,6 +104,7 @@ class House:
             providers,
             self.ledger,
             self.keys,
+            Directory("a root key of tests"),
             telemetry=self.telemetry,
             price_version="v1",
         )
@@ -157,7 +165,7 @@ async def test_no_word_is_out_before_it_is_written_down_that_the_run_began() -> 
     work = asyncio.create_task(house.run(OPEN, pinned="a", stream=True))
     await asyncio.sleep(0.02)
     assert [type(event).__name__ for event in house.history] == ["Planned", "StageStarted"]
-    house.ledger.written.set_result(None)
+    house.ledger.written.set_result(FREELY)
     await work
     assert [type(event).__name__ for event in house.history[2:]] == ["Delta", "Delta", "StageFinished", "Sealed"]
 
@@ -170,7 +178,7 @@ async def test_an_orchestrated_stream_does_not_even_show_its_id_before_it_is_wri
     work = asyncio.create_task(house.run(strategy="self_consistency", stream=True))
     await asyncio.sleep(0.02)
     assert house.history == []
-    house.ledger.written.set_result(None)
+    house.ledger.written.set_result(FREELY)
     await work
     assert isinstance(house.history[0], Planned)
 

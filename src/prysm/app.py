@@ -5,60 +5,83 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from fastapi import FastAPI, Security
-from fastapi.exceptions import RequestValidationError
+from fastapi import Security
 from fastapi.security import HTTPBearer
-from starlette.exceptions import HTTPException
 
-from prysm import __version__
-from prysm.accounts.keys import KeyRing, root_key
+from prysm import __version__, upkeep
+from prysm.accounts.access import is_public
+from prysm.accounts.cache import Cache
+from prysm.accounts.directory import Directory
+from prysm.accounts.keys import root_key
+from prysm.accounts.provider_keys import OwnKeys
+from prysm.accounts.queue import FairQueue
+from prysm.accounts.rates import rates
+from prysm.api import (
+    audit,
+    budgets,
+    embeddings,
+    feedback,
+    messages,
+    openai,
+    operations,
+    orchestrate,
+    proofs,
+    responses,
+    tenants,
+    usage,
+)
 from prysm.api import catalog as catalog_routes
-from prysm.api import embeddings, feedback, messages, openai, operations, orchestrate, proofs, responses
+from prysm.api import credits as credit_routes
+from prysm.api import keys as key_routes
 from prysm.api import log as log_routes
+from prysm.api import provider_keys as provider_key_routes
+from prysm.api.described import Described
 from prysm.api.direct import Direct
 from prysm.api.edge import Edge
-from prysm.api.respond import problem_response
+from prysm.api.handlers import HANDLERS
+from prysm.api.idempotency import Idempotency
+from prysm.api.pages import pages
+from prysm.api.replays import Replays
 from prysm.api.responses_kept import Shelf
 from prysm.api.services import Services
+from prysm.api.shield import Shield
 from prysm.classify.model import weights
 from prysm.config import Config, Endpoint, Settings, load_config, zero_key
-from prysm.errors import InvalidRequest, NotFound, ProofUnavailable, PrysmError
 from prysm.gateway import Gateway
 from prysm.planner import Planner
 from prysm.providers.build import build_provider
 from prysm.providers.ollama import discover, ollama_models
 from prysm.providers.transport import open_transport
 from prysm.receipt import interrupted
+from prysm.receipt.rated import RatedSealer
 from prysm.registry.catalog import Catalog
 from prysm.resilience import resilient
 from prysm.scoring.calibration import current, install, load
 from prysm.store.database import Database
+from prysm.store.isolation import EVERYBODY, acting_for
 from prysm.store.notary import Notary
+from prysm.store.retention import Retention
+from prysm.store.secrets import IDEMPOTENCY, PEPPER, secret
 from prysm.strategies.gate import fitted
 from prysm.telemetry import Telemetry, configure_logging
 from prysm.vault import Vault, key_path
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 
-    from starlette.requests import Request
-    from starlette.responses import Response
+    from fastapi import FastAPI
 
     from prysm.core.model import Model
     from prysm.core.provider import ProviderSpec, Standing
     from prysm.errors import FailureKind
-    from prysm.store.feedback import FeedbackStore
-    from prysm.store.responses import ResponseStore
+    from prysm.store.idempotency import IdempotencyStore
 
-PARENT_CHECK_S = 1.0
-LEARN_EVERY_S = 60.0
-FORGET_EVERY_S = 60.0
 YOUNG_OBJECTS = 10_000
 """Allocations between two looks for garbage; nearly all that a request makes dies by itself. The default is 700."""
 
@@ -80,98 +103,145 @@ def create_app(settings: Settings, config: Config, local: Endpoint | None = None
     install(load(config.scoring.calibration) if config.scoring.calibration else None)
     _ = weights(), current(), fitted()  # read now: before the first request, and before what is loaded is frozen
     telemetry = Telemetry()
-    docs = config.server.docs
+    directory = Directory(root_key(settings.data_dir, settings.root_key))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(settings, config, local, telemetry) as parts:
+        async with opened(settings, config, local, telemetry, directory) as parts:
             app.state.services = parts
             yield
 
-    app = FastAPI(
+    app = Described(
+        public=partial(is_public, proofs=config.proof.public),
         title="Prysm",
         version=__version__,
         summary="Several language models on one prompt, and a receipt for every answer.",
         lifespan=lifespan,
         dependencies=[Security(HTTPBearer(auto_error=False))],  # tells /docs of the key; `Edge` checks it
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would export whole exceptions
-        docs_url="/docs" if docs else None,
+        docs_url=None,  # ours has a policy on what it may run
         redoc_url=None,
         redirect_slashes=False,  # a redirect would name whatever host the caller claims to speak to
-        openapi_url="/openapi.json" if docs else None,
-        exception_handlers={
-            PrysmError: _problem,
-            HTTPException: _framework_problem,
-            RequestValidationError: _validation_problem,
-        },
+        openapi_url="/openapi.json" if config.server.docs else None,
+        exception_handlers=HANDLERS,
     )
     runs = (openai, responses, messages, embeddings, orchestrate)
-    for module in (*runs, catalog_routes, proofs, log_routes, feedback, operations):
+    money = (usage, budgets, credit_routes)
+    read = (catalog_routes, proofs, log_routes, feedback)
+    for module in (*runs, *read, key_routes, provider_key_routes, tenants, *money, audit, operations):
         app.include_router(module.router)
     if config.server.metrics:
         app.include_router(operations.metrics_router)
-    keys = KeyRing(root_key(settings.data_dir, settings.root_key))
+    if app.openapi_url is not None:
+        app.include_router(pages(app.title, app.openapi_url))
     direct = Direct(app.build_middleware_stack(), (route for module in runs for route in module.router.routes))
-    app.middleware_stack = Edge(direct, keys, telemetry, public_proofs=config.proof.public)
+    edge = Edge(Idempotency(direct), directory, telemetry, public_proofs=config.proof.public)
+    app.middleware_stack = Shield(edge, config.server.cors_origins)
     return app
 
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, config: Config, local: Endpoint | None, telemetry: Telemetry
+    settings: Settings, config: Config, local: Endpoint | None, telemetry: Telemetry, directory: Directory
 ) -> AsyncIterator[Services]:
     """Everything that is open while the gateway serves, closed in reverse order, receipts under way first."""
     catalog = await live_catalog(config, local)
     url = settings.database_url or ""
     vault = Vault(settings.encryption_key or key_path(settings.data_dir))
-    database = await Database.open(url)
     spool = config.proof.seal == "spool"
-    notary = await Notary.open(url, database.pool, settings.data_dir, vault, interrupted, spool=spool)
-    transport = open_transport()
-    keep = config.retention.content
-    background = [
-        asyncio.create_task(_keep_learning(catalog, database.feedback)),
-        asyncio.create_task(_forget(database.responses, everything=keep is None)),
-    ]
-    if settings.workers > 1:
-        background.append(asyncio.create_task(_die_with_parent()))
-    try:
+    async with AsyncExitStack() as stack:
+        database = await Database.open(url)
+        stack.push_async_callback(database.close)
+        redis = await stack.enter_async_context(rates(settings.redis_url))
+        notary = await Notary.open(url, database.sealing, settings.data_dir, vault, interrupted, spool=spool)
+        stack.push_async_callback(notary.close)
+        transport = open_transport()
+        stack.push_async_callback(transport.aclose)
+        watch = Observed(catalog, telemetry)
+        own = OwnKeys(catalog, vault, lambda spec: build_provider(spec, transport), watch)
+        cache = Cache(database.cache, vault, config.cache.ttl, catalog.price_version)
+        claims = database.idempotency(notary.lease, config.retention.idempotency)
+        replays = Replays(claims, await secret(database.pool, vault, IDEMPOTENCY))
+        await directory.follow(database.directory, await secret(database.pool, vault, PEPPER))
+        await own.follow(database.provider_keys)
+        await stack.enter_async_context(
+            at_work(_chores(settings, config, database, claims, catalog, directory, own))
+        )
         reachable = [
             spec for spec in catalog.providers if spec.usable and (spec.base_url or spec.kind == "sandbox")
         ]
-        watch = Observed(catalog, telemetry)
-        providers = {spec.id: resilient(build_provider(spec, transport), spec, watch) for spec in reachable}
-        planner = Planner(catalog, config.policies, config.fallbacks)
         gateway = Gateway(
-            planner,
-            providers,
-            notary.sealer,
+            Planner(catalog, config.policies, config.fallbacks),
+            {spec.id: resilient(build_provider(spec, transport), spec, watch) for spec in reachable},
+            notary.sealer if redis is None else RatedSealer(notary.sealer, redis),
             notary.keys,
+            directory,
             telemetry=telemetry,
             price_version=catalog.price_version,
+            own=own,
+            cache=cache,
+            queue=FairQueue(config.server.max_runs, config.server.max_waiting),
         )
-        limit = int(config.server.body_limit_mb * 1_000_000)
-        shelf = Shelf(database.responses, keep) if keep is not None else None
+        keep = config.retention.content
         yield Services(
             gateway,
             catalog,
             database.receipts,
             database.feedback,
             database.log,
+            database.audit,
+            directory,
+            database.keys,
+            database.tenants,
+            database.usage,
+            database.budgets,
+            database.credits,
+            database.provider_keys,
+            own,
             telemetry,
-            limit,
-            shelf,
+            int(config.server.body_limit_mb * 1_000_000),
+            replays,
+            Shelf(database.responses, keep) if keep is not None else None,
             spools=spool,
         )
         gateway.close()
         await gateway.drained()
+        await cache.close()
+        await replays.close()
+
+
+def _chores(  # noqa: PLR0917 - what there is to look after
+    settings: Settings,
+    config: Config,
+    database: Database,
+    claims: IdempotencyStore,
+    catalog: Catalog,
+    directory: Directory,
+    own: OwnKeys,
+) -> Iterator[Coroutine[Any, Any, None]]:
+    """What goes on beside serving until the end, of every organisation's things."""
+    keep, kept, url = config.retention, config.cache, settings.database_url or ""
+    yield directory.keep_up()
+    yield own.keep_up()
+    yield upkeep.keep_learning(catalog, database.feedback)
+    yield upkeep.forget(database.responses, claims, everything=keep.content is None)
+    yield upkeep.prune(Retention(url, keep.runs, upkeep.pruning))
+    yield upkeep.shrink(database.cache, kept.max_entries, int(kept.max_mb * 1_000_000))
+    if settings.workers > 1:
+        yield upkeep.die_with_parent()
+
+
+@asynccontextmanager
+async def at_work(chores: Iterable[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Have them done while the block runs, for all organisations."""
+    with acting_for(EVERYBODY):
+        tasks = [asyncio.create_task(chore) for chore in chores]
+    try:
+        yield
     finally:
-        for task in background:
+        for task in tasks:
             task.cancel()
-        await asyncio.wait(background)
-        await transport.aclose()
-        await notary.close()
-        await database.close()
+        await asyncio.wait(tasks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,62 +283,3 @@ def _with_endpoint(spec: ProviderSpec, local: Endpoint | None) -> ProviderSpec:
 def _new(found: tuple[Model, ...], known: tuple[Model, ...]) -> list[Model]:
     ids = {model.id for model in known}
     return [model for model in found if model.id not in ids]
-
-
-async def _keep_learning(catalog: Catalog, judgements: FeedbackStore) -> None:
-    """Route by what feedback teaches, looked up every minute; while the database is away, by what it taught last."""
-    while True:
-        try:
-            catalog.learn(await judgements.quality())
-        except ProofUnavailable:
-            log.warning("feedback cannot be read: routing keeps to what it knows")
-        await asyncio.sleep(LEARN_EVERY_S)
-
-
-async def _forget(kept: ResponseStore, *, everything: bool) -> None:
-    """Delete the responses whose time is over, or all when none are to be kept; what fails is done the next time."""
-    while True:
-        try:
-            await kept.prune(everything=everything)
-        except ProofUnavailable:
-            log.warning("expired responses cannot be deleted: the database does not answer")
-        await asyncio.sleep(FORGET_EVERY_S)
-
-
-async def _die_with_parent() -> None:
-    """End this worker when the process that owns the database and the port is gone, however it went."""
-    parent = os.getppid()
-    with suppress(asyncio.CancelledError):
-        while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of a parent's death
-            await asyncio.sleep(PARENT_CHECK_S)
-        signal.raise_signal(signal.SIGTERM)
-
-
-async def _problem(request: Request, error: Exception) -> Response:
-    """One of our errors as an HTTP answer."""
-    shown = error if isinstance(error, PrysmError) else PrysmError("unexpected")
-    return problem_response(shown, request.url.path, request.state.request_id)
-
-
-async def _framework_problem(request: Request, error: Exception) -> Response:
-    """The router's own refusals, in our envelope."""
-    shown: PrysmError = NotFound("There is no such route; /docs lists them.")
-    headers: Mapping[str, str] = {}
-    if isinstance(error, HTTPException) and error.status_code == _MethodNotAllowed.status:
-        shown = _MethodNotAllowed("This route takes another method; /docs lists them.")
-        headers = error.headers or {}  # RFC 9110 wants the methods that are allowed
-    response = problem_response(shown, request.url.path, request.state.request_id)
-    response.headers.update(headers)
-    return response
-
-
-async def _validation_problem(request: Request, _: Exception) -> Response:
-    """A path or query parameter of the wrong type."""
-    shown = InvalidRequest("A parameter in the address is of the wrong type; /docs shows what it takes.")
-    return problem_response(shown, request.url.path, request.state.request_id)
-
-
-class _MethodNotAllowed(PrysmError):
-    status = 405
-    code = "method_not_allowed"
-    type = "invalid_request_error"

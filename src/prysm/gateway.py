@@ -1,4 +1,4 @@
-"""A request, top to bottom: admit, plan, execute, score, seal, settle."""
+"""A request, top to bottom: plan, admit, execute, score, seal and settle."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from prysm.accounts.admission import charge_of, payer_of
+from prysm.accounts.allowed import narrowed
+from prysm.accounts.queue import FairQueue
 from prysm.classify import classify, of_inputs
+from prysm.core.caller import ROOT
 from prysm.core.chat import pieces_of
 from prysm.core.entropy import random_bytes
 from prysm.core.events import Delta, Planned, ignore
+from prysm.core.payer import FREELY
 from prysm.core.run import Finished, Score, Verdict
 from prysm.core.values import dataclass
 from prysm.errors import (
     AllModelsFailed,
+    BudgetExceeded,
     DeadlineExceeded,
     Overloaded,
     ProofUnavailable,
@@ -25,6 +31,7 @@ from prysm.errors import (
     for_the_caller,
 )
 from prysm.receipt import Receipt, beginning, intent_of, make_receipt
+from prysm.resilience.slots import PAYS
 from prysm.strategies import STRATEGIES, Run
 from prysm.strategies.in_hand import best_in_hand
 
@@ -33,7 +40,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from prysm.accounts.admission import Budgets
+    from prysm.accounts.cache import Cache
+    from prysm.accounts.provider_keys import OwnKeys
+    from prysm.core.cache import Lookup, Recalled
+    from prysm.core.caller import Caller
     from prysm.core.events import Emit, Event
+    from prysm.core.payer import Admitted, Payer
     from prysm.core.plan import ChatRequest, Plan
     from prysm.core.ports import Provider
     from prysm.core.run import Outcome, Stage
@@ -43,6 +56,8 @@ if TYPE_CHECKING:
     from prysm.receipt.ports import Keys, Sealer
     from prysm.telemetry import Telemetry
 
+MOST_RUNS, MOST_WAITING = 2_000, 1_000
+"""Runs of one process at work at once and in the queue, where nobody says otherwise."""
 CLIENT_GONE = "client gone"
 """Cancel a run with this message when its caller hung up; any other cancellation is the gateway stopping."""
 
@@ -61,6 +76,13 @@ class Answer:
     created: datetime
     latency_ms: int
     price_version: str
+    admitted: Admitted
+    cache: Lookup | None = None
+
+    @property
+    def recalled(self) -> Recalled | None:
+        """What the cache had, where the answer is an earlier run's."""
+        return self.cache.found if self.cache else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +91,15 @@ class _Begun:
     run: Run
     emit: Emit
     known: dict[str, Json]
+    payer: Payer
+    admitted: Admitted
     created: datetime
     clock: float
+    cache: Lookup | None
+
+    @property
+    def recalled(self) -> Recalled | None:
+        return self.cache.found if self.cache else None
 
     def elapsed_ms(self) -> int:
         return int((time.perf_counter() - self.clock) * 1000)
@@ -79,69 +108,101 @@ class _Begun:
 class Gateway:
     """Runs requests. One per process; holds no state of any request."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts that a run passes through, by name
         self,
         planner: Planner,
         providers: Mapping[str, Provider],
         sealer: Sealer,
         keys: Keys,
+        budgets: Budgets,
         *,
         telemetry: Telemetry,
         price_version: str,
+        own: OwnKeys | None = None,
+        cache: Cache | None = None,
+        queue: FairQueue | None = None,
     ) -> None:
         self.planner = planner
         self._providers = providers
         self._sealer = sealer
         self._keys = keys
+        self._budgets = budgets
         self._telemetry = telemetry
         self._price_version = price_version
+        self._own = own
+        self._cache = cache
+        self._queue = queue or FairQueue(MOST_RUNS, MOST_WAITING)
         self._closing = False
         self._running = 0
         self._idle = asyncio.Event()
 
-    async def run(self, request: ChatRequest, request_id: UUID, emit: Emit = ignore) -> Answer:
+    async def run(
+        self, request: ChatRequest, request_id: UUID, emit: Emit = ignore, caller: Caller = ROOT
+    ) -> Answer:
         """Answer `request`; `emit` sees it happen. The receipt is durable before this returns or raises.
 
         Raises a `PrysmError`. Cancel it with `CLIENT_GONE` when the caller hung up; any other cancellation is the
         gateway stopping, and becomes the error that tells the caller so.
         """
         self._admit()
+        since, verdict, placed, queue = time.perf_counter(), None, False, self._queue
         try:
-            plan = self.plan(request)
-            begun = self._begin(request, request_id, plan, emit)
-            try:
-                await begun.emit(Planned(plan))
-                verdict = _scored(plan, request, await self._execute(begun, request))
-                await begun.run.tell()
-                if request.stream and not begun.run.streamed:
-                    for piece in pieces_of(verdict.candidate.completion):
-                        await begun.emit(Delta(piece, verdict.candidate.model.id))
-            except Exception as error:
-                await self._seal_failure(begun, "failed", error)
+            if not queue.take():
+                request = await self._wait(request, caller, since)
+            placed = True
+            PAYS.set(caller.org)
+            begun = await self._begin(request, request_id, emit, caller, since)
+            verdict = await self._work(begun)
+            return await self._answer(begun, verdict)
+        except asyncio.CancelledError as error:
+            if CLIENT_GONE in error.args:
                 raise
-            except asyncio.CancelledError as error:
-                if CLIENT_GONE in error.args:
-                    await self._seal_failure(begun, "client_aborted")
-                    raise
-                stopped = _stopped()
-                await self._seal_failure(begun, "interrupted", stopped)
-                raise stopped from None
-            try:
-                return await self._answer(begun, verdict)
-            except asyncio.CancelledError as error:
-                if CLIENT_GONE in error.args:
-                    raise
-                stopped = _stopped()
-                stopped.spent = True  # the models answered; whether the receipt is down is not known here
-                raise stopped from None
+            stopped = _stopped()
+            stopped.spent = verdict is not None  # then models answered; whether the receipt is down nobody knows
+            raise stopped from None
         finally:
+            if placed:
+                queue.leave()
             self._left()
 
-    def plan(self, request: ChatRequest) -> Plan:
+    async def _wait(self, request: ChatRequest, caller: Caller, since: float) -> ChatRequest:
+        """Wait for a place among the runs at work; what that takes of the deadline is gone."""
+        await self._queue.wait(caller.org, request.deadline_s)
+        if request.deadline_s is None:
+            return request
+        return replace(request, deadline_s=max(0.001, request.deadline_s - (time.perf_counter() - since)))
+
+    async def _work(self, begun: _Begun) -> Verdict:
+        """Execute and score a run that has begun; whatever else becomes of it is sealed before this raises."""
+        run = begun.run
+        try:
+            await begun.emit(Planned(run.plan, begun.admitted, begun.cache))
+            verdict = _scored(run, await self._execute(begun))
+            await run.tell()
+            if run.request.stream and not run.streamed:
+                await _show(begun, verdict)
+        except Exception as error:
+            await self._seal_failure(begun, "failed", error)
+            raise
+        except asyncio.CancelledError as error:
+            if CLIENT_GONE in error.args:
+                await self._seal_failure(begun, "client_aborted")
+                raise
+            stopped = _stopped()
+            await self._seal_failure(begun, "interrupted", stopped)
+            raise stopped from None
+        return verdict
+
+    def plan(self, request: ChatRequest, caller: Caller = ROOT) -> Plan:
         """What would be done for `request`, without doing it."""
-        if request.embed is not None:
-            return self.planner.plan(request, of_inputs(request.embed))
-        return self.planner.plan(request, classify(request.messages, request.toolbox))
+        return _plan(*self._reach(request, caller))
+
+    def _reach(self, request: ChatRequest, caller: Caller) -> tuple[ChatRequest, Planner]:
+        """The request within what its key allows, and a planner that knows what is live for its organisation."""
+        request, own = narrowed(request, caller), self._own.of(caller.org) if self._own else None
+        if own is None:
+            return request, self.planner
+        return replace(request, own_providers=own.providers), replace(self.planner, catalog=own.catalog)
 
     @property
     def able(self) -> bool:
@@ -170,18 +231,63 @@ class Gateway:
         if not self._running:
             self._idle.set()
 
-    def _begin(self, request: ChatRequest, request_id: UUID, plan: Plan, emit: Emit) -> _Begun:
-        created, clock = datetime.now(UTC), time.perf_counter()
-        known = beginning(request, plan, request_id, created, self._price_version)
-        written = self._sealer.intend(request_id, intent_of(known))
-        if request.stream:
-            emit = _shown_after(written, emit, at_once=request.orchestrated)
-        run = Run(request, plan, self._providers, emit, random_bytes(8))
-        return _Begun(request_id, run, emit, known, created, clock)
+    async def _begin(
+        self, request: ChatRequest, request_id: UUID, emit: Emit, caller: Caller, since: float
+    ) -> _Begun:
+        """Plan, hold what it may cost and write down that it begins; a plan too dear is made once more, cheaper."""
+        request, planner = self._reach(request, caller)
+        if self._cache is not None:
+            request = self._cache.settled(request, caller)
+        try:
+            return await self._begin_with(_plan(request, planner), request, request_id, emit, caller, since)
+        except BudgetExceeded as short:
+            if short.left_nano is None or (request.max_cost_nano or short.left_nano + 1) <= short.left_nano:
+                raise
+            try:
+                plan = _plan(replace(request, max_cost_nano=short.left_nano), planner)
+            except BudgetExceeded:
+                raise short from None
+            return await self._begin_with(plan, request, request_id, emit, caller, since)
 
-    async def _execute(self, begun: _Begun, request: ChatRequest) -> Verdict:
-        """The strategy's answer; at the deadline, the best one in hand."""
-        run = begun.run
+    async def _begin_with(  # noqa: PLR0917 - what there is to know of a run
+        self, plan: Plan, request: ChatRequest, request_id: UUID, emit: Emit, caller: Caller, since: float
+    ) -> _Begun:
+        created = datetime.now(UTC)
+        cache = await self._cache.look(request, plan, caller) if self._cache and request.cache else None
+        payer = payer_of(caller, request, plan, self._budgets, free=cache is not None and cache.found is not None)
+        known = beginning(request, plan, request_id, created, self._price_version)
+        written = self._sealer.intend(request_id, intent_of(known), payer)
+        if payer.limited:
+            admitted = await self._leave(request_id, written)
+            if payer.ceiling_nano is not None:  # what was held is what may be spent
+                request = replace(request, max_cost_nano=payer.ceiling_nano)
+        else:
+            admitted = FREELY
+            if request.stream:
+                emit = _shown_after(written, emit, at_once=request.orchestrated)
+        own = request.own_providers
+        providers = {**self._providers, **own} if own else self._providers
+        run = Run(request, plan, providers, emit, random_bytes(8))
+        return _Begun(request_id, run, emit, known, payer, admitted, created, since, cache)
+
+    async def _leave(self, request_id: UUID, written: Future[Admitted]) -> Admitted:
+        """Wait for leave to begin; raises `BudgetExceeded`, `RateLimited` or `ProofUnavailable`."""
+        try:
+            return await asyncio.shield(written)
+        except ProofUnavailable:
+            raise _unprovable() from None
+        except asyncio.CancelledError as error:
+            self._sealer.release(request_id)
+            if CLIENT_GONE in error.args:
+                raise
+            raise _stopped() from None
+
+    async def _execute(self, begun: _Begun) -> Verdict:
+        """The answer of an earlier run, or the strategy's; at the deadline, the best one in hand."""
+        run, request = begun.run, begun.run.request
+        if begun.recalled is not None:
+            run.stages.extend(begun.recalled.stages)
+            return begun.recalled.verdict
         strategy = STRATEGIES[run.plan.strategy]
         try:
             if request.deadline_s is None:
@@ -206,6 +312,8 @@ class Gateway:
         """Seal the run and hand the answer out; the answer is withheld when its receipt cannot be made durable."""
         finished = self._finished(begun, "degraded" if begun.run.degraded else "ok", verdict)
         receipt, durable = await self._seal(begun, finished)
+        if self._cache is not None and begun.cache is not None:
+            self._cache.keep(begun.cache, finished, receipt.proof_hash)
         return Answer(
             request=finished.request,
             plan=finished.plan,
@@ -217,6 +325,8 @@ class Gateway:
             created=finished.created,
             latency_ms=finished.latency_ms,
             price_version=self._price_version,
+            admitted=begun.admitted,
+            cache=begun.cache,
         )
 
     async def _seal_failure(self, begun: _Begun, outcome: Outcome, error: Exception | None = None) -> None:
@@ -233,6 +343,7 @@ class Gateway:
     async def _seal(self, begun: _Begun, finished: Finished) -> tuple[Receipt, SealState]:
         """Make the run's receipt durable and count the run; raises `ProofUnavailable`."""
         receipt = make_receipt(finished, begun.known, self._keys.receipt)
+        receipt.sealed.charge = charge_of(begun.payer, finished, receipt.account)
         try:
             durable = await self._sealer.put(receipt.sealed)
         except ProofUnavailable:
@@ -259,10 +370,26 @@ class Gateway:
             price_version=self._price_version,
             verdict=verdict,
             error=error,
+            original=begun.recalled.original if begun.recalled else None,
         )
 
 
-def _shown_after(written: Future[None], emit: Emit, *, at_once: bool) -> Emit:
+def _plan(request: ChatRequest, planner: Planner) -> Plan:
+    if request.embed is not None:
+        return planner.plan(request, of_inputs(request.embed))
+    return planner.plan(request, classify(request.messages, request.toolbox))
+
+
+async def _show(begun: _Begun, verdict: Verdict) -> None:
+    """Stream an answer that nobody saw being written."""
+    run = begun.run
+    for made in verdict.choices:
+        choice = run.stages[made.stage].sample if run.request.n > 1 else 0
+        for piece in pieces_of(made.completion):
+            await begun.emit(Delta(piece, made.model.id, choice))
+
+
+def _shown_after(written: Future[Admitted], emit: Emit, *, at_once: bool) -> Emit:
     """An `emit` that shows nothing of a run before `written` is done: a run that was seen can then not be denied.
 
     `at_once`: the response, and with it the run's id, starts with the first event, and not with the first word.
@@ -297,11 +424,11 @@ def _stopped() -> Overloaded:
     return Overloaded("The gateway was stopped before the answer was complete. Ask again in a moment.")
 
 
-def _scored(plan: Plan, request: ChatRequest, verdict: Verdict) -> Verdict:
+def _scored(run: Run, verdict: Verdict) -> Verdict:
     """Round the score as receipts do, and hold it against the policy's bar, where a policy is at work."""
     score = _rounded(verdict.score)
-    if request.orchestrated and score.bar_cleared is None and score.confidence is not None:
-        score = replace(score, bar_cleared=score.confidence >= plan.policy.bar)
+    if run.request.orchestrated and score.bar_cleared is None and score.confidence is not None:
+        score = replace(score, bar_cleared=score.confidence >= run.plan.policy.bar)
     return Verdict(verdict.candidate, score, verdict.others)
 
 

@@ -90,6 +90,10 @@ WRONG: list[tuple[str, Any]] = [
     ("retention", "all"),
     ("metadata", {"a": 1}),
     ("metadata", {str(i): "" for i in range(17)}),
+    ("metadata", {"a": "no\0"}),
+    ("metadata", {"no\0": "a"}),
+    ("metadata", {"k" * 65: "a"}),
+    ("metadata", {"a": "v" * 513}),
 ]
 
 
@@ -175,6 +179,12 @@ def test_an_unknown_model_is_not_found(sandbox: Served, model: str) -> None:
 @pytest.mark.parametrize("more", [{"models": ["gpt-99"]}, {"aggregator": "gpt-99"}])
 def test_an_unknown_member_is_not_found(sandbox: Served, more: dict[str, Any]) -> None:
     assert error(sandbox.orchestrate(strategy="ensemble_moa", **more)) == (404, "model_not_found")
+
+
+def test_a_model_and_others_besides_cannot_both_be_named(sandbox: Served) -> None:
+    response = sandbox.chat("sandbox-small", models=["sandbox-mid"])
+    assert (error(response), response.json()["error"]["param"]) == ((400, "invalid_request"), "models")
+    assert sandbox.chat("sandbox-small", models=["sandbox-small"]).status_code == 200
 
 
 def test_an_unknown_fallback_is_not_found(sandbox: Served) -> None:

@@ -105,7 +105,7 @@ def test_a_page_that_cannot_be_is_refused(sandbox: Served, query: str) -> None:
 def test_routing_follows_what_was_learnt_and_the_prior_stays_visible(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prysm.app.LEARN_EVERY_S", 0.02)
+    monkeypatch.setattr("prysm.upkeep.LEARN_EVERY_S", 0.02)
     with served(tmp_path, SANDBOX, database_url) as gateway:
         assert routed(gateway) == "sandbox-strong"
         for _ in range(20):
@@ -120,13 +120,13 @@ def test_routing_follows_what_was_learnt_and_the_prior_stays_visible(
 def test_what_was_learnt_outlives_a_restart_and_a_database_that_goes_away(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prysm.app.LEARN_EVERY_S", 0.02)
+    monkeypatch.setattr("prysm.upkeep.LEARN_EVERY_S", 0.02)
     with served(tmp_path, SANDBOX, database_url) as gateway:
         judged(gateway, "sandbox-mid")
     with served(tmp_path, SANDBOX, database_url) as gateway:
         learnt = shown(gateway, "sandbox-mid", 1)
         with monkeypatch.context() as away:
-            away.setattr("prysm.store.feedback.NEWEST", "SELECT $1::bigint, $2::int, " + LOST)
+            away.setattr("prysm.store.feedback.NEWEST", "SELECT $1::bigint, $2::int, $3::uuid, " + LOST)
             away.setattr("prysm.store.feedback.PATIENCE_S", 0.01)
             assert error(gateway.http.get("/v1/feedback")) == (503, "proof_unavailable")
             time.sleep(0.1)  # long enough to look for new figures and find none

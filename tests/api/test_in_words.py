@@ -16,6 +16,7 @@ from prysm.api.in_words import InWords
 from prysm.api.messages_body import MessagesBody
 from prysm.api.parse import read
 from prysm.api.responses_body import ResponsesBody
+from prysm.core.caller import ROOT
 from prysm.core.events import ignore
 from prysm.errors import UnsupportedParameter
 
@@ -67,7 +68,7 @@ async def reworded(body: MessagesBody | ResponsesBody, field: str) -> tuple[str 
 
     places = body.places if isinstance(body, MessagesBody) else partial(body.places, ())
     with pytest.raises(UnsupportedParameter) as caught:
-        await InWords(Refusing(), body.names(), places).run(body.chat_request(), UUID(int=1), ignore)
+        await InWords(Refusing(), body.names(), places).run(body.chat_request(), UUID(int=1), ignore, ROOT)
     assert str(caught.value) == caught.value.message
     return caught.value.param, caught.value.message
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from tests.api.wire import completion, error
 
+from prysm.client import Prysm
 from prysm.proof import checkpoint, tlog_proof
 from prysm.proof.hashing import stage_digest
 from prysm.proof.keys import read_keys
@@ -183,6 +184,24 @@ def test_a_stage_that_is_not_there_is_not_found(
     sandbox: Served, request_id: str, i: str, status: int, code: str
 ) -> None:
     assert error(httpx.get(f"{sandbox.url}/v1/proof/{request_id}/stages/{i}")) == (status, code)
+
+
+def test_a_receipt_whose_stages_were_pruned_is_verified_and_says_so(sandbox: Served, request_id: str) -> None:
+    for statement in (
+        "UPDATE receipt SET sealed_at = '2024-06-01Z' WHERE request_id = $1",
+        "DELETE FROM stage WHERE request_id = $1",
+        "INSERT INTO pruned SELECT 'stage', '2025-01-01Z' WHERE $1::uuid IS NOT NULL",
+    ):
+        asyncio.run(_as_superuser(sandbox.database_url, statement, request_id))
+    found = sandbox.http.get(f"/v1/proof/{request_id}?wait=10").json()
+    stages = next(check for check in found["checks"] if check["name"] == "stages")
+    assert (found["verified"], stages["ok"], stages["detail"]) == (True, None, "the stages were pruned")
+    answer = httpx.get(f"{sandbox.url}/v1/proof/{request_id}/stages/0")
+    assert error(answer) == (404, "proof_not_found")
+    assert "all runs before 2025-01-01" in answer.json()["error"]["message"]
+    with Prysm("unused", sandbox.url) as client:
+        report = client.verify_proof(request_id)
+    assert (report.ok, report.failed_level, report.exit_code) == (False, None, 1)
 
 
 def test_an_address_with_a_slash_more_is_not_there(sandbox: Served, request_id: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
@@ -65,6 +65,10 @@ class ToldLog:
         self.looks += 1
         listed = self.places.get(request_id, [])
         return listed.pop(0) if len(listed) > 1 else next(iter(listed), None)
+
+    async def event_place(self, event: UUID) -> Place | None:
+        """Say where an event stands; there is none."""
+        return await self.place(event)
 
     async def checkpoint(self, origin: str | None = None) -> str | None:
         """Show the only one."""
@@ -153,7 +157,9 @@ async def told(folder: Path, entries: Sequence[bytes], toml: str = SANDBOX) -> A
     settings = Settings(data_dir=folder, config_path=path, root_key=ROOT_KEY)
     app = create_app(settings, load_config(settings, {}))
     log, receipts, unused = ToldLog(entries), ToldReceipts(), cast("Any", None)
-    parts = Services(unused, unused, receipts, unused, log, Telemetry(), BODY_LIMIT)
+    needed = (each.name for each in fields(Services) if each.default is each.default_factory is MISSING)
+    given = {"receipts": receipts, "log": log, "telemetry": Telemetry(), "body_limit": BODY_LIMIT}
+    parts = Services(**dict.fromkeys(needed, unused) | given)
     app.state.services = parts
     transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 1))
     async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as http:

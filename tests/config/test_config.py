@@ -162,6 +162,8 @@ def test_an_empty_file_has_the_documented_defaults(load: Load) -> None:
     config = load("")
     server, kept = config.server, config.retention
     assert (server.body_limit_mb, server.drain_timeout_s, server.docs, server.metrics) == (10, 30, True, True)
+    assert (server.header_limit_kb, server.header_timeout_s, server.body_timeout_s) == (32, 15, 60)
+    assert (server.keep_alive_s, server.cors_origins) == (5, ())
     assert (kept.content, kept.runs, kept.idempotency) == (None, timedelta(days=365), timedelta(hours=24))
     assert (config.proof.public, config.proof.seal, server.trusted_proxies) == (True, "strict", ())
     assert dict(config.policies) == {
@@ -216,8 +218,16 @@ BAD = [
     ("[server]\nbody_limit_mb = nan", ["[server]", '"body_limit_mb" must be']),
     ('[server]\ndocs = "yes"', ["[server]", '"docs" must be true or false']),
     ('[server]\ntrusted_proxies = ["proxy"]', ["[server]", '"trusted_proxies[0]"', "10.0.0.0/8"]),
+    (
+        '[server]\ncors_origins = ["https://a.test/page"]',
+        ["[server]", '"cors_origins[0]"', "https://app.example.com"],
+    ),
+    ("[server]\nheader_limit_kb = 1", ["[server]", '"header_limit_kb" must be']),
+    ("[server]\nbody_timeout_s = 0", ["[server]", '"body_timeout_s" must be']),
     ('[retention]\ncontent = "soon"', ["[retention]", '"content"', '"none"']),
     ("[retention]\nruns = 365", ["[retention]", '"runs"', "30d"]),
+    ('[retention]\nruns = "none"', ["[retention]", '"runs"', "a day or more"]),
+    ('[retention]\nruns = "23h"', ["[retention]", '"runs"', "a day or more"]),
     ('[retention]\nidempotency = "0h"', ["[retention]", '"idempotency"']),
     ('[proof]\nseal = "lazy"', ["[proof]", "seal", "spool"]),
     ("[proof]\npublic = 1", ["[proof]", '"public" must be true or false']),

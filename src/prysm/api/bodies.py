@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from prysm.api.cached import Wish, caching
 from prysm.api.conversation import Turns, conversation, prompt_or_messages
 from prysm.api.parameters import Rarer
 from prysm.api.parse import Strict, asks_nothing, check
@@ -65,7 +66,7 @@ class Ours(Strict):
     prysm_events: bool | None = None
     include_trace: bool = True
     brain_config: Later = None
-    cache: Later = None
+    cache: Wish = None
     compliance: Later = None
 
     def orchestration(self) -> dict[str, Any]:
@@ -85,6 +86,7 @@ class Ours(Strict):
             "max_cost_nano": None if cost is None else int(Decimal(repr(cost)) * NANO_PER_USD),
             "deadline_s": self.deadline_s,
             "retention_zero": self.retention == "zero",
+            "cache": caching(self.cache),
         }
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
 
 from prysm.api import bodies, documented, parse, render
-from prysm.api.services import read_body, services
+from prysm.api.services import caller, read_body, services
 from prysm.core.model import TASKS
 
 if TYPE_CHECKING:
@@ -23,14 +23,14 @@ STRENGTHS = 3
 @router.get("/v1/models", responses=documented.refusals(401))
 async def models(request: Request) -> dict[str, Any]:
     """Every model of the catalog, live or not, in OpenAI's list."""
-    catalog = services(request).catalog
+    catalog = _catalog(request)
     return {"object": "list", "data": [_item(model, catalog) for model in catalog.models]}
 
 
 @router.get("/v1/models/{model_id:path}", responses=documented.refusals(401, 404))
 async def one_model(request: Request, model_id: str) -> dict[str, Any]:
     """One model of the catalog."""
-    catalog = services(request).catalog
+    catalog = _catalog(request)
     return _item(catalog.prior(model_id), catalog)
 
 
@@ -38,7 +38,7 @@ async def one_model(request: Request, model_id: str) -> dict[str, Any]:
 async def route(request: Request) -> dict[str, Any]:
     """Which model would answer, why, and for how much. No model is called."""
     body = parse.read(bodies.RouteBody, await read_body(request))
-    plan = services(request).gateway.plan(body.chat_request())
+    plan = services(request).gateway.plan(body.chat_request(), caller(request))
     model = plan.models[0]
     price = model.price
     both = None if price.input is None or price.output is None else (price.input + price.output) / 1000
@@ -55,6 +55,12 @@ async def route(request: Request) -> dict[str, Any]:
             "strengths": sorted(TASKS, key=lambda task: -model.quality_for(task))[:STRENGTHS],
         },
     }
+
+
+def _catalog(request: Request) -> Catalog:
+    """The catalog as it is for whoever asks: with keys of their own more may be live."""
+    own = services(request).own.of(caller(request).org)
+    return services(request).catalog if own is None else own.catalog
 
 
 def _item(model: Model, catalog: Catalog) -> dict[str, Any]:

@@ -31,7 +31,9 @@ REFUSALS = {
     400: "The request cannot be carried out as written.",
     401: "Missing or unknown API key.",
     402: "Not for what the caller is ready to pay.",
+    403: "The key may not do this: its role or its scopes.",
     404: "No such model, route or receipt.",
+    409: "The Idempotency-Key was used for another request, or its answer cannot be replayed.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "The request cannot be carried out as written.",
@@ -47,13 +49,13 @@ def run(body: type[BaseModel], answer: str) -> dict[str, Any]:
     return {
         "response_model": None,
         "responses": {200: {"description": answer}, **refusals(*REFUSALS)},
-        "openapi_extra": {
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": _schema(body)}},
-            }
-        },
+        **_sent(body),
     }
+
+
+def body(sent: type[BaseModel], *statuses: int) -> dict[str, Any]:
+    """Keyword arguments of a route that reads `sent` itself."""
+    return {"responses": refusals(*statuses), **_sent(sent)}
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -62,6 +64,11 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
         status: {"description": REFUSALS[status], "content": {"application/json": {"schema": ERROR}}}
         for status in statuses
     }
+
+
+def _sent(body: type[BaseModel]) -> dict[str, Any]:
+    content = {"application/json": {"schema": _schema(body)}}
+    return {"openapi_extra": {"requestBody": {"required": True, "content": content}}}
 
 
 def _schema(body: type[BaseModel]) -> dict[str, Any]:

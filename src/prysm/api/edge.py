@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import re
 import time
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import structlog
 from starlette.requests import ClientDisconnect
 
+from prysm.accounts.access import check, is_public
 from prysm.api.problems import is_anthropic
 from prysm.api.respond import problem_response
-from prysm.errors import PrysmError
+from prysm.errors import InvalidApiKey, PrysmError
 from prysm.receipt import new_request_id
+from prysm.store.isolation import act_for, whose
 from prysm.telemetry import where
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from prysm.accounts.keys import KeyRing
+    from prysm.accounts.directory import Directory
     from prysm.telemetry import Telemetry
-
-PUBLIC = re.compile(
-    r"/(health|ready|metrics|docs|docs/oauth2-redirect|openapi\.json|\.well-known/prysm-keys\.json"
-    r"|v1/log/(checkpoint|tile/.+|proof/consistency)|v1/proof/[^/]+(/|/stages/[^/]+)?)"
-)
-"""Routes that need no key: process checks, the documentation, receipts, whose ids cannot be guessed, and the log with
-its keys, which is for strangers and holds nothing but hashes."""
 
 _UNSAFE = re.compile(r"[^\x21-\x7e]+")
 _LOGGED_ID_LIMIT = 128
@@ -41,9 +40,9 @@ class _Internal(PrysmError):
 class Edge:
     """Wraps the application. Every path needs a key unless it is listed as public."""
 
-    def __init__(self, app: ASGIApp, keys: KeyRing, telemetry: Telemetry, *, public_proofs: bool) -> None:
+    def __init__(self, app: ASGIApp, directory: Directory, telemetry: Telemetry, *, public_proofs: bool) -> None:
         self._app = app
-        self._keys = keys
+        self._directory = directory
         self._telemetry = telemetry
         self._public_proofs = public_proofs
 
@@ -55,7 +54,7 @@ class Edge:
         exchange = _Exchange(scope, send)
         scope.setdefault("state", {})["request_id"] = exchange.request_id
         try:
-            self._check_key(scope, exchange)
+            await self._admit(scope, exchange)
             await self._app(scope, receive, exchange.send)
         except PrysmError as error:
             await exchange.refuse(error, receive)
@@ -70,12 +69,22 @@ class Edge:
         finally:
             self._account(scope, exchange)
 
-    def _check_key(self, scope: Scope, exchange: _Exchange) -> None:
+    async def _admit(self, scope: Scope, exchange: _Exchange) -> None:
+        """Raise `InvalidApiKey` or `Forbidden` unless the route is public, or for whoever calls."""
         path: str = scope["path"]
-        public = PUBLIC.fullmatch(path) is not None and (self._public_proofs or not path.startswith("/v1/proof/"))
-        if not public:
-            caller = self._keys.authenticate(exchange.authorization())
-            scope["state"]["caller"] = caller
+        if is_public(path, proofs=self._public_proofs):
+            return
+        authorization = exchange.authorization()
+        try:
+            caller = self._directory.authenticate(authorization)
+        except InvalidApiKey:
+            if not self._directory.may_be_new(authorization):
+                raise
+            await self._directory.ask()
+            caller = self._directory.authenticate(authorization)
+        scope["state"]["caller"] = caller
+        check(caller, scope["method"], path)
+        act_for(whose(caller))
 
     def _account(self, scope: Scope, exchange: _Exchange) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
@@ -89,8 +98,18 @@ class Edge:
             ms=exchange.elapsed_ms(),
             request_id=exchange.told_id,
             client_request_id=exchange.client_request_id(),
-            caller=getattr(scope["state"].get("caller"), "key", None),
+            client=_address(*(scope.get("client") or ("",))[:1]),
+            caller=getattr(scope["state"].get("caller"), "id", None),
         )
+
+
+@lru_cache(1024)
+def _address(said: str) -> str | None:
+    """Where a request comes from: the peer's address, or what a trusted proxy says it is, if that is an address."""
+    try:
+        return str(ip_address(said))
+    except ValueError:
+        return None
 
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
@@ -110,7 +129,7 @@ class _Exchange:
         self._started = False
         self._began = time.perf_counter()
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         """Pass on, with the request's id on the head."""
         if message["type"] == "http.response.start":
             self._started = True
@@ -119,7 +138,7 @@ class _Exchange:
             message["headers"] = [*message.get("headers", ()), (b"x-request-id", told)]
             if is_anthropic(self._scope["path"]):
                 message["headers"].append((b"request-id", told))
-        await self._send(message)
+        return self._send(message)
 
     async def refuse(self, error: PrysmError, receive: Receive) -> None:
         """Answer with an error, unless an answer has begun: left without an end, the server breaks it off."""

@@ -13,8 +13,9 @@ from pydantic import Discriminator, Field, Tag
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
 from starlette.responses import Response  # noqa: TC002
 
-from prysm.api import documented, parse, render
+from prysm.api import cached, documented, parse, render
 from prysm.api.parse import Strict
+from prysm.api.ratelimit_headers import told
 from prysm.api.respond import RunResponse, Shape
 from prysm.api.services import read_body, services
 from prysm.core.chat import Sampling
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Send
 
+    from prysm.core.caller import Caller
     from prysm.core.embedding import Input, Vectors
     from prysm.gateway import Answer, Gateway
 
@@ -75,6 +77,7 @@ class EmbeddingBody(Strict):
     max_cost_usd: Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)] | None = None
     deadline_s: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)] | None = None
     retention: Literal["zero"] | None = None
+    cache: cached.Wish = None
 
     def request(self) -> ChatRequest:
         """`auto` takes the cheapest model, anything else names one."""
@@ -86,6 +89,7 @@ class EmbeddingBody(Strict):
             max_cost_nano=None if cost is None else int(Decimal(repr(cost)) * NANO_PER_USD),
             deadline_s=self.deadline_s,
             retention_zero=self.retention == "zero",
+            cache=cached.caching(self.cache),
             embed=Embed(_inputs(self.input), self.dimensions),
         )
 
@@ -105,11 +109,13 @@ class EmbeddingResponse(RunResponse):
         super().__init__(gateway, request, Shape(render=frame))
         self._written = in_base64 if base64 else in_numbers
 
-    async def _json(self, send: Send, request_id: UUID) -> None:
-        answer = await self._gateway.run(self._request, request_id, ignore)
+    async def _json(self, send: Send, request_id: UUID, caller: Caller) -> None:
+        answer = await self._gateway.run(self._request, request_id, ignore, caller)
         headers = [
             (b"content-type", b"application/json"),
             (b"x-prysm-proof-url", f"/v1/proof/{request_id}".encode()),
+            *told(answer.admitted),
+            *cached.headers(answer.cache),
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         vectors = answer.verdict.candidate.completion.vectors

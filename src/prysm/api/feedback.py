@@ -12,6 +12,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from prysm.api import documented, parse
 from prysm.api.proofs import no_receipt, parsed_id
 from prysm.api.services import read_body, services
+from prysm.api.tenants import reach
 from prysm.errors import InvalidRequest
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ async def give(request: Request) -> dict[str, Any]:
     """Say how good an answer was. Saying it again replaces what was said; a comment is accepted and not stored."""
     body = parse.read(FeedbackBody, await read_body(request))
     score, request_id = body.judgement(), parsed_id(body.request_id)
-    replaced = await services(request).feedback.put(request_id, score)
+    replaced = await services(request).feedback.put(request_id, score, reach(request))
     if replaced is None:
         raise no_receipt()
     return {
@@ -68,7 +69,7 @@ async def given(
     after: Annotated[int | None, Query(ge=1, lt=_BIGINT)] = None,
 ) -> dict[str, Any]:
     """What was said of answers, newest first, with what their receipts say of them; `after` is the last id seen."""
-    found = await services(request).feedback.outcomes(limit + 1, after)
+    found = await services(request).feedback.outcomes(limit + 1, after, reach(request))
     return {"object": "list", "data": [_outcome(one) for one in found[:limit]], "has_more": len(found) > limit}
 
 

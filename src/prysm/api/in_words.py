@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prysm.api.respond import Runs
+    from prysm.core.caller import Caller
     from prysm.core.events import Emit
     from prysm.core.plan import ChatRequest
     from prysm.gateway import Answer
@@ -40,10 +41,10 @@ class InWords:
         self._fields = fields
         self._places = places
 
-    async def run(self, request: ChatRequest, request_id: UUID, emit: Emit) -> Answer:
+    async def run(self, request: ChatRequest, request_id: UUID, emit: Emit, caller: Caller) -> Answer:
         """Answer `request`; raises a `PrysmError`."""
         try:
-            return await self._runs.run(request, request_id, emit)
+            return await self._runs.run(request, request_id, emit, caller)
         except PrysmError as error:
             self._reword(error)
             raise

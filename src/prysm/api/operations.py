@@ -26,13 +26,15 @@ async def health() -> dict[str, str]:
 async def ready(request: Request) -> JSONResponse:
     """Whether a request could be answered: its receipt can be kept, and at least one model is live.
 
+    A model that is live only for organisations with a key of their own will do.
+
     `spooling`: the database is away, and receipts are kept in files meanwhile; none can be read.
     """
     parts = services(request)
     able, live = parts.gateway.able, len(parts.catalog.live())
     database = able and await parts.receipts.ping()
     spooling = parts.spools and able and not database
-    serves = (database or spooling) and live > 0
+    serves = (database or spooling) and (live > 0 or parts.own.any)
     body = {
         "status": "ready" if serves else "not ready",
         "database": database,

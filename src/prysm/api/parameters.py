@@ -8,7 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from prysm.api.json_schema import AnswerFormat, JsonObject  # noqa: TC001 - pydantic reads annotations at run time
 from prysm.api.parse import Strict
@@ -45,8 +45,26 @@ SILENT: tuple[object, ...] = (None, False, [], "")
 
 _OWN_NAMES = frozenset(OWN)
 
+
+def _storable(text: str) -> str:
+    """Text that the database can hold: it has no NUL in texts."""
+    if "\0" in text:
+        raise ValueError("leave out the character NUL")
+    return text
+
+
 Label: TypeAlias = Annotated[str, Field(max_length=512)]
 Bias: TypeAlias = Annotated[dict[str, Annotated[int | float, Field(ge=-100, le=100)]], Field(max_length=2048)]
+
+
+Metadata: TypeAlias = Annotated[
+    dict[
+        Annotated[str, Field(max_length=64), AfterValidator(_storable)],
+        Annotated[str, Field(max_length=512), AfterValidator(_storable)],
+    ],
+    Field(max_length=16),
+]
+"""As long as OpenAI's: it is stored with every run, and told by /v1/usage."""
 
 
 class Rarer(Strict):
@@ -56,7 +74,7 @@ class Rarer(Strict):
     top_logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
     reasoning_effort: Effort | None = None
     user: Label | None = None
-    metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
+    metadata: Metadata | None = None
     tools: Tools | None = None
     tool_choice: Choice | None = None
     parallel_tool_calls: bool | None = None

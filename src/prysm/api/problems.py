@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from prysm.errors import AllModelsFailed, InvalidRequest, Overloaded, ProofDeleted, PrysmError
+from prysm.api.ratelimit_headers import ratelimit_headers
+from prysm.core.masking import masked_text
+from prysm.errors import AllModelsFailed, InvalidRequest, Overloaded, ProofDeleted, PrysmError, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,9 +71,10 @@ def status_of(error: PrysmError, path: str) -> int:
 
 def envelope(error: PrysmError) -> dict[str, object]:
     """The body of an error answer; never a provider's words, never a secret."""
+    message = masked_text(error.message)
     body: dict[str, object] = {
-        "error": {"message": error.message, "type": error.type, "param": error.param, "code": error.code},
-        "detail": {"error": error.code, "message": error.message},
+        "error": {"message": message, "type": error.type, "param": param_of(error), "code": error.code},
+        "detail": {"error": error.code, "message": message},
     }
     if isinstance(error, AllModelsFailed):
         body["attempts"] = _attempts(error)
@@ -85,15 +88,20 @@ def anthropic(error: PrysmError, request_id: UUID | None) -> dict[str, object]:
     """The same in Anthropic's envelope: our code, and the field to look at, among the details."""
     status = status_of(error, ANTHROPIC_SHAPED)
     unlisted = "invalid_request_error" if status < 500 else "api_error"  # noqa: PLR2004 - RFC 9110 §15.6
-    details: dict[str, object] = {"error_code": error.code, "param": error.param}
+    details: dict[str, object] = {"error_code": error.code, "param": param_of(error)}
     if isinstance(error, AllModelsFailed):
         details["attempts"] = _attempts(error)
     kind = ANTHROPIC_TYPES.get(status, unlisted)
     return {
         "type": "error",
-        "error": {"type": kind, "message": error.message, "details": details},
+        "error": {"type": kind, "message": masked_text(error.message), "details": details},
         "request_id": None if request_id is None else str(request_id),
     }
+
+
+def param_of(error: PrysmError) -> str | None:
+    """The field to look at, whose name may be the caller's own invention."""
+    return None if error.param is None else masked_text(error.param)
 
 
 def _attempts(error: AllModelsFailed) -> list[dict[str, str]]:
@@ -101,7 +109,7 @@ def _attempts(error: AllModelsFailed) -> list[dict[str, str]]:
 
 
 def headers_of(error: PrysmError, request_id: UUID | None) -> Mapping[str, str]:
-    """Where the proof is, whether to retry, and when."""
+    """Where the proof is, whether to retry and when, and what is left of the caller's limits."""
     headers: dict[str, str] = {}
     if error.sealed and request_id is not None:
         headers["x-prysm-proof-url"] = f"/v1/proof/{request_id}"
@@ -109,6 +117,8 @@ def headers_of(error: PrysmError, request_id: UUID | None) -> Mapping[str, str]:
         headers["x-should-retry"] = "false"
     if error.retry_after_s is not None:
         headers["retry-after"] = str(max(1, ceil(error.retry_after_s)))
+    if isinstance(error, RateLimited):
+        headers.update((name.decode(), value.decode()) for name, value in ratelimit_headers(error.meters))
     if error.status == 401:  # noqa: PLR2004 - RFC 9110 wants the challenge beside this status
         headers["www-authenticate"] = "Bearer"
     return headers

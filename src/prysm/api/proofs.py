@@ -45,17 +45,14 @@ _RECEIPT: dict[int | str, dict[str, Any]] = {
     }
 }
 _TO_VERIFY = {
-    "type": "object",
-    "required": ["proof"],
+    "description": "A receipt as `GET /v1/proof/{id}` gives it, with all that stands beside it. Whatever is sent is "
+    "judged: what is no receipt fails the check or is refused.",
     "properties": {
-        "proof": {
-            "type": "object",
-            "description": "As `GET /v1/proof/{id}` gives it, with all that stands beside it.",
-        },
-        "stages": {"type": "array", "description": "Answers of `/v1/proof/{id}/stages/{i}`."},
-        "keys": {"type": "object", "description": "A keys document; default: this gateway's own."},
-        "openings": {"type": "object", "description": "`prysm.openings` of the answer."},
-        "texts": {"type": "object", "description": "`prompt` (the messages) and `answer` (its text) to be opened."},
+        "proof": {"description": "With `envelope` and `proof_hash`."},
+        "stages": {"description": "A list of the answers of `/v1/proof/{id}/stages/{i}`."},
+        "keys": {"description": "A keys document; default: this gateway's own."},
+        "openings": {"description": "`prysm.openings` of the answer."},
+        "texts": {"description": "`prompt` (the messages) and `answer` (its text) to be opened."},
     },
 }
 Wait: TypeAlias = Annotated[
@@ -115,6 +112,12 @@ async def stage(request: Request, request_id: str, i: int) -> dict[str, Any]:
     sealed = await parts.receipts.get(wanted)
     if sealed is None:
         raise await _gone(parts.log, await parts.log.place(wanted))
+    if sealed.pruned is not None:
+        raise NotFound(
+            f"The stages of this run are pruned, as are those of all runs before {sealed.pruned:%Y-%m-%d}: [retention] "
+            "in prysm.toml says for how long they are kept. The receipt stays, and holds their digests.",
+            code="proof_not_found",
+        )
     if not 0 <= i < len(sealed.stages):
         raise NotFound(f"This receipt has {len(sealed.stages)} stages, numbered from 0.", code="proof_not_found")
     return {"request_id": str(sealed.request_id)} | written.stage(i, sealed.stages[i])

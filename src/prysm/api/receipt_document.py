@@ -21,18 +21,21 @@ if TYPE_CHECKING:
 def document(sealed: Sealed, place: Place | None, keys: KeysDocument) -> dict[str, Any]:
     """The answer of `GET /v1/proof/{id}`.
 
-    `verified`: signature and stages hold, so does inclusion once the log has the receipt, and nothing failed.
+    `verified`: signature and stages hold, unless these were pruned, so does inclusion once the log has the receipt,
+    and nothing failed.
     """
-    whole = receipt_document(sealed, _log(place))
+    whole = receipt_document(sealed, log_of(place))
     report = verify_document(whole | {"keys": keys})
     # What is beyond inclusion takes something that only the reader has: a memory, witnesses, the openings.
     checks = [check for check in report.checks if check.level <= INCLUSION]
     needed = NEEDED if place is not None and place.state == "included" else NEEDED - {"inclusion"}
+    if sealed.pruned is not None:
+        needed -= {"stages"}
     verified = report.failed_level is None and needed <= {check.name for check in checks if check.ok}
     listed = [
         {"name": check.name, "ok": check.ok, "level": check.level, "detail": check.detail} for check in checks
     ]
-    del whole["stages"]  # they have a route of their own
+    whole.pop("stages", None)  # they have a route of their own
     return {"verified": verified, "checks": listed} | whole
 
 
@@ -50,7 +53,8 @@ def text(sealed: Sealed, place: Place | None) -> str:
     return tlog_proof.write(place.index, place.inclusion, place.note, orjson.dumps(envelope(sealed)))
 
 
-def _log(place: Place | None) -> dict[str, Any] | None:
+def log_of(place: Place | None) -> dict[str, Any] | None:
+    """What is told of a place in the log."""
     if place is None:
         return None
     path = place.inclusion

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from prysm.api import cached
 from prysm.api.choices import choice, usage
 from prysm.core.model import NANO_PER_USD
 from prysm.registry.cost import total
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from prysm.core.model import Model
-    from prysm.core.plan import Plan
+    from prysm.core.plan import ChatRequest, Plan
     from prysm.core.run import Cluster, Stage
     from prysm.gateway import Answer
 
@@ -41,11 +42,12 @@ def block(answer: Answer) -> dict[str, Any]:
         "simulated": any(item.model.simulated for item in answer.stages if item.model),
         kind: body,
         "cost": cost(answer),
-        "calls": [call(item) for item in answer.stages if item.model is not None],
+        "calls": calls(answer),
         "proof": proof(answer),
         "openings": {
             name: {"enc": opening.enc, "salt": opening.salt} for name, opening in answer.receipt.openings.items()
         },
+        **cached.shown(answer.cache),
     }
 
 
@@ -91,7 +93,7 @@ def orchestrated(answer: Answer) -> dict[str, Any]:
     """Policy, strategy, and how far to trust the answer."""
     score = answer.verdict.score
     return planned(answer.plan) | {
-        "models_used": _unique(item.model for item in answer.stages if item.model and item.status == "ok"),
+        "models_used": _used(answer),
         "confidence": score.confidence,
         "agreement": score.agreement,
         "confidence_method": score.method,
@@ -159,8 +161,21 @@ def cost(answer: Answer) -> dict[str, Any]:
     }
 
 
-def call(item: Stage) -> dict[str, Any]:
-    """One model call of the run."""
+def calls(answer: Answer) -> list[dict[str, Any]]:
+    """The model calls of the run: none where the cache had the answer."""
+    if answer.recalled is not None:
+        return []
+    return [call(item, answer.request) for item in answer.stages if item.model is not None]
+
+
+def call(item: Stage, request: ChatRequest) -> dict[str, Any]:
+    """One model call of the run; `byok` is there where it was made with a key of the caller's organisation."""
+    made = _call(item)
+    own = request.own_providers
+    return made | {"byok": True} if own and made["provider"] in own else made
+
+
+def _call(item: Stage) -> dict[str, Any]:
     return {
         "model": item.model.id if item.model else None,
         "provider": item.model.provider if item.model else None,
@@ -234,6 +249,13 @@ def _openai(answer: Answer, kind: str, prysm: dict[str, Any], *, legacy: bool) -
 
 def _cluster(cluster: Cluster) -> dict[str, Any]:
     return {"models": list(cluster.models), "weight": round(cluster.weight, 4), "answer": cluster.answer}
+
+
+def _used(answer: Answer) -> list[str]:
+    """Who had a part in the answer, here or in the run that gave it first."""
+    if answer.recalled is not None:
+        return list(answer.recalled.models)
+    return _unique(item.model for item in answer.stages if item.model and item.status == "ok")
 
 
 def _unique(models: Iterable[Model]) -> list[str]:

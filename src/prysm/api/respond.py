@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import orjson
 from starlette.responses import Response
 
-from prysm.api import problems
+from prysm.api import cached, problems
 from prysm.api.one_write import CONNECTION
+from prysm.api.ratelimit_headers import told
 from prysm.api.sse import EventStream
 from prysm.core.events import ignore
 from prysm.core.values import dataclass
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from prysm.api.one_write import Protocol as Connection
     from prysm.api.sse import Writer
+    from prysm.core.caller import Caller
     from prysm.core.events import Emit
     from prysm.core.plan import ChatRequest
     from prysm.gateway import Answer
@@ -37,8 +39,8 @@ Render: TypeAlias = "Callable[[Answer], dict[str, Any]]"
 class Runs(Protocol):
     """The gateway, or what stands before it."""
 
-    async def run(self, request: ChatRequest, request_id: UUID, emit: Emit) -> Answer:
-        """Answer `request`; raises a `PrysmError`."""
+    async def run(self, request: ChatRequest, request_id: UUID, emit: Emit, caller: Caller) -> Answer:
+        """Answer `request` to `caller`; raises a `PrysmError`."""
         ...
 
 
@@ -63,12 +65,13 @@ class RunResponse(Response):
         """Answer, or stop quietly when nobody is left to answer."""
         work = asyncio.current_task()
         watch = _watch(scope, receive, work)
-        request_id: UUID = scope["state"]["request_id"]
+        state = scope["state"]
+        request_id: UUID = state["request_id"]
         try:
             if self._request.stream and self._shape.writer is not None:
-                await self._stream(send, request_id, self._shape.writer(request_id))
+                await self._stream(send, state, self._shape.writer(request_id))
             else:
-                await self._json(send, request_id)
+                await self._json(send, request_id, state["caller"])
         except asyncio.CancelledError as error:
             if CLIENT_GONE not in error.args or work is None:
                 raise
@@ -76,31 +79,37 @@ class RunResponse(Response):
         finally:
             watch.cancel()
 
-    async def _json(self, send: Send, request_id: UUID) -> None:
-        answer = await self._gateway.run(self._request, request_id, ignore)
+    async def _json(self, send: Send, request_id: UUID, caller: Caller) -> None:
+        answer = await self._gateway.run(self._request, request_id, ignore, caller)
         body = orjson.dumps(self._shape.render(answer))
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),
-            (b"x-prysm-proof-url", f"/v1/proof/{request_id}".encode()),
+            (b"x-prysm-proof-url", b"/v1/proof/" + answer.receipt.request_id.encode()),
+            *told(answer.admitted),
+            *cached.headers(answer.cache),
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _stream(self, send: Send, request_id: UUID, writer: Writer) -> None:
+    async def _stream(self, send: Send, state: dict[str, Any], writer: Writer) -> None:
+        """`state` gets the `failure` of a stream that breaks off: its status, which is out, does not tell."""
+        request_id: UUID = state["request_id"]
         stream = EventStream(send, request_id, self._request, writer)
         try:
-            answer = await self._gateway.run(self._request, request_id, stream.emit)
+            answer = await self._gateway.run(self._request, request_id, stream.emit, state["caller"])
             await stream.finish(answer)
         except PrysmError as error:
             if not stream.started:
                 raise
+            state["failure"] = error
             await stream.fail(error)
         except Exception:
             if stream.started:  # else the edge answers; it logs the defect in any case
-                await stream.fail(
-                    PrysmError("Something went wrong in the gateway. It is logged under this request's id.")
-                )
+                defect = PrysmError("Something went wrong in the gateway. It is logged under this request's id.")
+                defect.spent = True
+                state["failure"] = defect
+                await stream.fail(defect)
             raise
         finally:
             await stream.close()

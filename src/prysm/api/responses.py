@@ -18,7 +18,7 @@ from prysm.api.responses_body import ResponsesBody
 from prysm.api.responses_events import ResponseWriter
 from prysm.api.responses_kept import Keeping
 from prysm.api.responses_render import ResponseObject
-from prysm.api.services import read_body, services
+from prysm.api.services import caller, read_body, services
 from prysm.errors import InvalidRequest, UnsupportedParameter
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ async def create(request: Request) -> Response:
     is. The id is `resp_` and the run's `request_id` without dashes.
     """
     body, found = parse.read(ResponsesBody, await read_body(request)), services(request)
-    kept, owner = responses_kept.is_kept(body, found.shelf), _owner(request)
+    kept, owner = responses_kept.is_kept(body, found.shelf, zero=caller(request).retention_zero), _owner(request)
     before = await responses_kept.earlier(found.shelf, body.previous_response_id, owner, found.body_limit)
     chat = body.chat_request(before)
     known_policy(chat, body.model, found.gateway.planner.policies)
@@ -99,9 +99,11 @@ async def input_items(
     }
 
 
-@router.post("/v1/responses/{response_id}/cancel", responses=documented.refusals(400, 401))
-async def cancel(response_id: str) -> Response:
+@router.post("/v1/responses/{response_id}/cancel", responses=documented.refusals(400, 401) | KEPT)
+async def cancel(request: Request, response_id: str) -> Response:
     """Refuse: only what runs in the background can be cancelled, and nothing does."""
+    if (shelf := services(request).shelf) is not None:  # else there are no responses, whose ever
+        await responses_kept.read(shelf, response_id, _owner(request))
     raise InvalidRequest(
         f"{response_id[:64]!r} does not run in the background. To stop an answer, close its connection.",
         param="response_id",
@@ -109,6 +111,5 @@ async def cancel(response_id: str) -> Response:
 
 
 def _owner(request: Request) -> str:
-    """The name of the key that asks."""
-    owner: str = request.scope["state"]["caller"].key
-    return owner
+    """What the key that asks is told apart by."""
+    return caller(request).id

@@ -13,7 +13,7 @@ from pydantic import Field
 from prysm.api.bodies import ModelName, Ours, StreamOptions, target_of
 from prysm.api.in_words import Place
 from prysm.api.json_schema import JsonObject  # noqa: TC001 - pydantic reads annotations at run time
-from prysm.api.parameters import OWN, SILENT, Label
+from prysm.api.parameters import OWN, SILENT, Label, Metadata
 from prysm.api.parse import Strict, asks_nothing
 from prysm.api.responses_items import Items  # noqa: TC001
 from prysm.api.responses_tools import Choice, Text, Tools, toolbox
@@ -79,7 +79,7 @@ class ResponsesBody(Ours):
     tools: Tools | None = None
     tool_choice: Choice | None = None
     parallel_tool_calls: bool | None = None
-    metadata: Annotated[dict[str, str], Field(max_length=16)] | None = None
+    metadata: Metadata | None = None
     user: Label | None = None
     moderation: JsonObject | None = None
     prompt_cache_key: Label | None = None

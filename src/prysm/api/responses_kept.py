@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from prysm.api.responses_body import ResponsesBody
     from prysm.api.responses_render import ResponseObject
+    from prysm.core.caller import Caller
     from prysm.core.events import Emit
     from prysm.core.plan import ChatRequest
     from prysm.gateway import Answer, Gateway
@@ -51,13 +52,13 @@ class Keeping:
     previous: UUID | None
     input: bytes
 
-    async def run(self, request: ChatRequest, request_id: UUID, emit: Emit) -> Answer:
+    async def run(self, request: ChatRequest, request_id: UUID, emit: Emit, caller: Caller) -> Answer:
         """Answer as the gateway does. Raises `ProofUnavailable` when the answer cannot be kept."""
-        answer = await self.gateway.run(request, request_id, emit)
+        answer = await self.gateway.run(request, request_id, emit, caller)
         body = orjson.dumps(self.response.finished(answer))
         kept = KeptResponse(request_id, self.owner, self.previous, self.input, body)
         try:
-            await self.shelf.store.put(kept, self.shelf.period)
+            await self.shelf.store.put(kept, caller.org, self.shelf.period)
         except ProofUnavailable:
             away = ProofUnavailable(
                 'The answer could not be kept, so it is withheld. Ask again with "store": false, or when /ready '
@@ -68,12 +69,13 @@ class Keeping:
         return answer
 
 
-def is_kept(body: ResponsesBody, shelf: Shelf | None) -> bool:
-    """Whether the answer is to be kept; raises for one that is asked to be and cannot."""
-    zero = body.retention == "zero"
+def is_kept(body: ResponsesBody, shelf: Shelf | None, *, zero: bool) -> bool:
+    """Whether the answer is to be kept; raises for one that is asked to be and cannot. `zero`: the key's retention."""
+    zero = zero or body.retention == "zero"
     if body.store is True and zero:
         raise InvalidRequest(
-            "'store': true and 'retention': 'zero' exclude each other: leave one of them out.", param="store"
+            "'store': true and a retention of zero, the request's or the key's, exclude each other: leave store out.",
+            param="store",
         )
     if body.store is True and shelf is None:
         raise UnsupportedParameter(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from prysm.api import choices, problems, render
 from prysm.api.responses_output import INCOMPLETE, call_item, message_item, status_of, thought_item
+from prysm.core.masking import masked_text
 from prysm.errors import InvalidRequest, RateLimited
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class ResponseObject:
 
     def failed(self, error: PrysmError) -> dict[str, Any]:
         """The response of a run that failed: what it said before is not an answer."""
-        shown = {"code": _error_code(error), "message": error.message, "type": error.type, "param": error.param}
+        message, param = masked_text(error.message), problems.param_of(error)
+        shown = {"code": _error_code(error), "message": message, "type": error.type, "param": param}
         prysm = {"request_id": str(self._request_id), **problems.envelope(error)}
         return self._object("failed") | {"error": shown, "prysm": prysm}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from starlette.requests import ClientDisconnect
 
+from prysm.api.incoming import incoming
 from prysm.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
@@ -16,11 +17,21 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from prysm.accounts.directory import Directory
+    from prysm.accounts.provider_keys import OwnKeys
+    from prysm.api.replays import Replays
     from prysm.api.responses_kept import Shelf
+    from prysm.core.caller import Caller
     from prysm.gateway import Gateway
     from prysm.proof.sealed import Sealed
     from prysm.registry.catalog import Catalog
+    from prysm.store.budgets import BudgetStore
+    from prysm.store.credits import CreditStore
     from prysm.store.feedback import Judged
+    from prysm.store.keys import KeyStore
+    from prysm.store.provider_keys import ProviderKeyStore
+    from prysm.store.tenants import TenantStore
+    from prysm.store.usage import UsageStore
     from prysm.telemetry import Telemetry
 
 
@@ -45,12 +56,45 @@ class Receipts(Protocol):
 class Feedback(Protocol):
     """Keeps what callers said of their answers."""
 
-    async def put(self, request_id: UUID, score: float) -> bool | None:
-        """Whether it replaced an earlier judgement; None when there is no such run."""
+    async def put(self, request_id: UUID, score: float, org: UUID | None = None) -> bool | None:
+        """Whether it replaced an earlier judgement; None when there is no such run, of `org` if that is given."""
         ...
 
-    async def outcomes(self, limit: int, after: int | None = None) -> Sequence[Judged]:
-        """The newest judgements, older than `after`."""
+    async def outcomes(self, limit: int, after: int | None = None, org: UUID | None = None) -> Sequence[Judged]:
+        """The newest judgements, older than `after`, of the runs of `org` if that is given."""
+        ...
+
+
+class RecordedEvent(Protocol):
+    """An action of an administrator, as it was sealed."""
+
+    @property
+    def body(self) -> bytes:
+        """Its statement."""
+        ...
+
+    @property
+    def origin(self) -> str | None:
+        """The log that holds it; None while it waits."""
+        ...
+
+    @property
+    def index(self) -> int | None:
+        """The number of its leaf."""
+        ...
+
+
+class Audit(Protocol):
+    """Reads what administrators did. `org`: only what its own may read; None is all."""
+
+    async def event(self, wanted: UUID, org: UUID | None = None) -> RecordedEvent | None:
+        """One event."""
+        ...
+
+    async def events(
+        self, limit: int, org: UUID | None = None, after: UUID | None = None
+    ) -> Sequence[RecordedEvent]:
+        """The newest, older than `after`."""
         ...
 
 
@@ -104,6 +148,10 @@ class Log(Protocol):
         """Where a receipt stands; None for a run without one, and for receipts from before there was a log."""
         ...
 
+    async def event_place(self, event: UUID) -> Place | None:
+        """Where an action of an administrator stands."""
+        ...
+
     async def checkpoint(self, origin: str | None = None) -> str | None:
         """The newest checkpoint, signed."""
         ...
@@ -138,8 +186,18 @@ class Services:
     receipts: Receipts
     feedback: Feedback
     log: Log
+    audit: Audit
+    directory: Directory
+    keys: KeyStore
+    tenants: TenantStore
+    usage: UsageStore
+    budgets: BudgetStore
+    credits: CreditStore
+    provider_keys: ProviderKeyStore
+    own: OwnKeys
     telemetry: Telemetry
     body_limit: int
+    replays: Replays
     shelf: Shelf | None = None
     """Where responses are kept; None keeps none."""
     spools: bool = False
@@ -156,6 +214,12 @@ def services(request: Request) -> Services:
     return found
 
 
+def caller(request: Request) -> Caller:
+    """Who asks, as the edge found out."""
+    found: Caller = request.scope["state"]["caller"]
+    return found
+
+
 async def keys_document(log: Log) -> KeysDocument:
     """Every public key of the gateway, as it publishes them."""
     return {"keys": list(await log.keys())}
@@ -168,29 +232,50 @@ async def read_body(request: Request, most: int | None = None) -> bytes:
         raise UnsupportedMediaType("Send the body as JSON with `content-type: application/json`.")
     if sent.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMediaType("Compressed bodies are not accepted; send the JSON as it is.")
+    body = await _body(request, sent.get(b"content-length", b""), most)
+    if not body:
+        raise InvalidRequest("The body is empty; send a JSON object.")
+    return body
+
+
+async def raw_body(request: Request, most: int | None = None) -> bytes:
+    """What the caller sends, within the same limits; raises `ClientDisconnect` when it hangs up meanwhile."""
+    declared = next((value for name, value in request.scope["headers"] if name == b"content-length"), b"")
+    return await _body(request, declared, most)
+
+
+async def _body(request: Request, declared: bytes, most: int | None) -> bytes:
     configured = services(request).body_limit
     limit = configured if most is None else min(most, configured)
-    declared = sent.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit, configured)
-    return await _received(request, limit, configured)
+    part, more = await _part(request)
+    if len(part) > limit:
+        raise _too_large(limit, configured)
+    if not more:
+        return part  # it came at once, as most do
+    keyless = "caller" not in request.scope["state"]
+    parts, size = [part], 0
+    try:
+        while True:
+            incoming.take(len(part), keyless=keyless)
+            size += len(part)
+            if not more:
+                return b"".join(parts)
+            part, more = await _part(request)
+            if size + len(part) > limit:
+                raise _too_large(limit, configured)
+            parts.append(part)
+    finally:
+        incoming.give_back(size, keyless=keyless)
 
 
-async def _received(request: Request, limit: int, configured: int) -> bytes:
-    """What the caller sends, chunk by chunk; raises `ClientDisconnect` when it hangs up meanwhile."""
-    parts, size, more = [], 0, True
-    while more:
-        message = await request.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        more = message.get("more_body", False)
-        if size > limit:
-            raise _too_large(limit, configured)
-    if not size:
-        raise InvalidRequest("The body is empty; send a JSON object.")
-    return b"".join(parts)
+async def _part(request: Request) -> tuple[bytes, bool]:
+    """What comes next of a body, and whether there is more."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _too_large(limit: int, configured: int) -> RequestTooLarge:

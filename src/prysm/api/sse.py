@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 
-from prysm.core.events import Delta, Planned, StageFinished
+from prysm.api import cached
+from prysm.api.ratelimit_headers import told
+from prysm.core.events import Delta, Planned, StageFinished, ignore
+from prysm.core.payer import FREELY
 from prysm.gateway import CLIENT_GONE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
     from uuid import UUID
 
     from starlette.types import Send
 
+    from prysm.core.cache import Lookup
     from prysm.core.chat import Piece
     from prysm.core.events import Event, StageStarted
     from prysm.core.plan import ChatRequest, Plan
@@ -78,17 +82,19 @@ class EventStream:
         self._work = asyncio.current_task()
         self._stuck: asyncio.TimerHandle | None = None
         self._writing = self._written = 0
+        self._admitted = FREELY
+        self._cache: Lookup | None = None
 
-    async def emit(self, event: Event) -> None:
+    def emit(self, event: Event) -> Awaitable[None]:
         """Show one event."""
         if isinstance(event, Delta):
             writer = self._writer
             writer.model = event.model
-            await self._write(writer.piece(event.piece, event.choice))
-        elif isinstance(event, Planned):
-            await self._planned(event.plan)
-        elif self._request.orchestrated:
-            await self._write(self._writer.progress(event))
+            return self._write(writer.piece(event.piece, event.choice))
+        if isinstance(event, Planned):
+            self._admitted, self._cache = event.admitted, event.cache
+            return self._planned(event.plan)
+        return self._write(self._writer.progress(event)) if self._request.orchestrated else ignore(event)
 
     async def finish(self, answer: Answer) -> None:
         """The end, with the receipt."""
@@ -144,9 +150,11 @@ class EventStream:
     def _headers(self) -> list[tuple[bytes, bytes]]:
         return [
             (b"content-type", b"text/event-stream; charset=utf-8"),
-            (b"cache-control", b"no-cache"),
+            (b"cache-control", b"no-store"),
             (b"x-accel-buffering", b"no"),
             (b"x-prysm-proof-url", f"/v1/proof/{self._request_id}".encode()),
+            *told(self._admitted),
+            *cached.headers(self._cache),
         ]
 
 

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from prysm.config.complaints import complaints, dangling, duplicates, entries, entry_ids, has_id
-from prysm.config.tables import File, ModelTable, PolicyTable, Proof, ProviderTable, Retention, Scoring, Server
+from prysm.config.tables import (
+    File,
+    ModelTable,
+    PolicyTable,
+    Proof,
+    ProviderTable,
+    ResponseCache,
+    Retention,
+    Scoring,
+    Server,
+)
 from prysm.core.plan import Policy
 from prysm.errors import ConfigError
 
@@ -30,6 +40,7 @@ _TABLES: Mapping[str, type[Table]] = {
     "": File,
     "server": Server,
     "retention": Retention,
+    "cache": ResponseCache,
     "proof": Proof,
     "scoring": Scoring,
     "policies": PolicyTable,
@@ -45,6 +56,7 @@ class Config:
     path: Path | None
     server: Server
     retention: Retention
+    cache: ResponseCache
     proof: Proof
     scoring: Scoring
     policies: Mapping[str, Policy]
@@ -147,6 +159,7 @@ def _config(path: Path | None, file: File, environ: Mapping[str, str]) -> Config
         path=path,
         server=file.server,
         retention=file.retention,
+        cache=file.cache,
         proof=file.proof,
         scoring=file.scoring,
         policies=MappingProxyType(

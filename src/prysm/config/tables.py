@@ -14,9 +14,11 @@ from prysm.config.values import (
     Address,
     Capability,
     Chance,
+    Days,
     ModelId,
     Name,
     Network,
+    Origin,
     Period,
     PolicyName,
     Seal,
@@ -142,20 +144,39 @@ class Server(Table):
 
     body_limit_mb: Annotated[float, Field(gt=0, le=1024)] = 10
     drain_timeout_s: Annotated[float, Field(ge=0, le=3600)] = 30
+    max_runs: Annotated[int, Field(ge=1)] = 2000
+    max_waiting: Annotated[int, Field(ge=0)] = 1000
     docs: bool = True
     metrics: bool = True
     trusted_proxies: Annotated[tuple[Network, ...], Field(strict=False)] = ()
+    cors_origins: Annotated[tuple[Origin, ...], Field(strict=False)] = ()
+    header_limit_kb: Annotated[int, Field(ge=4, le=1024)] = 32
+    header_timeout_s: Annotated[float, Field(ge=0.1, le=3600)] = 15
+    body_timeout_s: Annotated[float, Field(ge=0.1, le=3600)] = 60
+    keep_alive_s: Annotated[int, Field(ge=1, le=3600)] = 5
 
 
 class Retention(Table):
     """`[retention]`: how long things are kept; `None` keeps none.
 
     `content` is the text of prompts and answers, of `/v1/responses` alone: what `previous_response_id` goes on from.
+    `runs` is what was used, and the stages that receipts commit to; at least a day.
     """
 
     content: Period = None
-    runs: Period = timedelta(days=365)
+    runs: Days = timedelta(days=365)
     idempotency: Period = timedelta(hours=24)
+
+
+class ResponseCache(Table):
+    """`[cache]`: for how long an answer is kept where the request does not say; `None` keeps none.
+
+    The other two bound what an organisation has, the oldest going first.
+    """
+
+    ttl: Period = timedelta(hours=1)
+    max_entries: Annotated[int, Field(ge=1)] = 10_000
+    max_mb: Annotated[float, Field(gt=0)] = 256
 
 
 class Proof(Table):
@@ -177,6 +198,7 @@ class File(Table):
     extends: Literal["builtin"] | None = None
     server: Server = Server()
     retention: Retention = Retention()
+    cache: ResponseCache = ResponseCache()
     proof: Proof = Proof()
     scoring: Scoring = Scoring()
     policies: dict[PolicyName, PolicyTable]

@@ -116,12 +116,26 @@ def _period(value: object) -> object:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
+def _days(value: object) -> object:
+    """A period of a day or more: of runs under way something has to be kept."""
+    period = _period(value)
+    if period is None or (isinstance(period, timedelta) and period < timedelta(days=1)):
+        raise ValueError('must be a period of a day or more, such as "90d"')
+    return period
+
+
 def _network(value: str) -> str:
     try:
         ipaddress.ip_network(value)
     except ValueError:
         raise ValueError("must be an IP address or a network such as 10.0.0.0/8") from None
     return value
+
+
+def _origin_of_pages(value: str) -> str:
+    if value == "*" or re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", value):
+        return value
+    raise ValueError('must be an origin such as https://app.example.com, without a path, or "*" for all')
 
 
 Name: TypeAlias = Annotated[str, AfterValidator(_plain)]
@@ -135,6 +149,8 @@ Seconds: TypeAlias = Annotated[float, Field(gt=0, le=86_400)]
 Tokens: TypeAlias = Annotated[int, Field(ge=1)]
 Chance: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 Period: TypeAlias = Annotated[timedelta | None, BeforeValidator(_period)]
+Days: TypeAlias = Annotated[timedelta, BeforeValidator(_days)]
+Origin: TypeAlias = Annotated[str, AfterValidator(_origin_of_pages)]
 Network: TypeAlias = Annotated[str, AfterValidator(_network)]
 Seal: TypeAlias = Literal["strict", "spool"]
 

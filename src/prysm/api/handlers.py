@@ -1,0 +1,85 @@
+"""What becomes of an exception on its way out of a route: an answer in the envelope of its surface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from prysm.api.respond import problem_response
+from prysm.errors import InvalidRequest, NotFound, PrysmError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+CLIENT_CLOSED = 499
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    """One of our errors as an HTTP answer."""
+    shown = error if isinstance(error, PrysmError) else PrysmError("unexpected")
+    return problem_response(shown, request.url.path, request.state.request_id)
+
+
+async def _defect(request: Request, _: Exception) -> Response:
+    """A defect of ours: the edge, which gets the exception too, logs it; nothing of it goes to the caller."""
+    shown = PrysmError("Something went wrong in the gateway. It is logged under this request's id.")
+    return problem_response(shown, request.url.path, request.state.request_id)
+
+
+async def _framework_problem(request: Request, error: Exception) -> Response:
+    """The router's own refusals, in our envelope."""
+    shown: PrysmError = NotFound(f"There is no such route{_listed(request)}.")
+    headers: Mapping[str, str] = {}
+    if isinstance(error, HTTPException) and error.status_code == _MethodNotAllowed.status:
+        shown = _MethodNotAllowed(f"This route takes another method{_listed(request)}.")
+        headers = {"allow": _allowed(request) or (error.headers or {}).get("allow", "")}
+    response = problem_response(shown, request.url.path, request.state.request_id)
+    response.headers.update(headers)
+    return response
+
+
+async def _validation_problem(request: Request, _: Exception) -> Response:
+    """A path or query parameter of the wrong type."""
+    shown = InvalidRequest(f"A parameter in the address is of the wrong type{_listed(request)}.")
+    return problem_response(shown, request.url.path, request.state.request_id)
+
+
+def _allowed(request: Request) -> str:
+    """The methods that a path takes (RFC 9110 §15.5.6); the router tells those of one route alone."""
+    path = getattr(request.scope.get("route"), "path", None)
+    routers = (getattr(part, "original_router", None) for part in request.app.routes)
+    routes = (route for router in routers if router is not None for route in router.routes)
+    same = (route for route in routes if route.path == path and route.include_in_schema)
+    return ", ".join(sorted({method for route in same for method in route.methods}))
+
+
+def _listed(request: Request) -> str:
+    """Where the routes are described, unless the operator switched it off."""
+    return "; /docs lists them" if request.app.openapi_url else ""
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Who hung up in the middle of a body gets no answer; the log and the metrics get its status."""
+    return Response(status_code=CLIENT_CLOSED)
+
+
+class _MethodNotAllowed(PrysmError):
+    status = 405
+    code = "method_not_allowed"
+    type = "invalid_request_error"
+
+
+HANDLERS: dict[Any, Any] = {
+    PrysmError: _problem,
+    HTTPException: _framework_problem,
+    RequestValidationError: _validation_problem,
+    ClientDisconnect: _gone,
+    Exception: _defect,
+}
+"""By the exception, for the framework."""
