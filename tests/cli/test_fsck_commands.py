@@ -108,13 +108,13 @@ async def test_every_exported_receipt_verifies_offline_and_the_tiles_give_the_ch
     origin = log.gateway.keys.origin
     publics = [key.public for key in keys if key.use == "log"]
     signed = checkpoint.opened((out / "checkpoint").read_text(), origin, publics)
-    assert signed.size == 317
+    assert signed.size == 318
     tree = tiles.Appender(0, {})
-    for path in ("000", "001.p/61"):
+    for path in ("000", "001.p/62"):
         packed = (out / "tile" / "entries" / path).read_bytes()
         tree.append([leaf_hash(packed[at + 2 : at + 43]) for at in range(0, len(packed), 43)])
     assert tree.root() == signed.root
-    held = {(0, 0): "0/000", (0, 1): "0/001.p/61", (1, 0): "1/000.p/1"}
+    held = {(0, 0): "0/000", (0, 1): "0/001.p/62", (1, 0): "1/000.p/1"}
     assert tree.changed() == {tile: (out / "tile" / path).read_bytes() for tile, path in held.items()}
 
 
@@ -185,7 +185,8 @@ async def test_a_folder_of_another_log_is_left_alone(log: Filled, prysm: Prysm, 
 async def test_a_deleted_receipt_leaves_every_other_proof_valid(log: Filled, prysm: Prysm, tmp_path: Path) -> None:
     run = await log.connection.fetchval("SELECT request_id FROM log_leaf WHERE idx = 4")
     await log.connection.execute("INSERT INTO feedback (request_id, score) VALUES ($1, 1)", run)
-    await log.connection.execute("INSERT INTO response VALUES ($1, 'o', NULL, '{}', '{}', now())", run)
+    kept = "INSERT INTO response SELECT $1, 'o', NULL, '{}', '{}', now(), id FROM organisation"
+    await log.connection.execute(kept, run)
     asked = await prysm("proof", "delete", f"prysm-{run}", input="n\n")
     assert asked.exit_code == 1
     assert "Leaf 4 of prysm/" in asked.stderr
@@ -206,10 +207,10 @@ async def test_a_deleted_receipt_leaves_every_other_proof_valid(log: Filled, pry
 
 
 async def test_a_receipt_on_its_way_to_the_log_is_logged_after_it_was_deleted(log: Filled, prysm: Prysm) -> None:
-    run = await log.connection.fetchval("SELECT request_id FROM log_queue LIMIT 1")
+    run = await log.connection.fetchval("SELECT request_id FROM log_queue WHERE kind = 1 LIMIT 1")
     assert "waits for the log" in (await prysm("proof", "delete", run, "--yes")).stdout
     await log.gateway.sequencer.drain()
-    assert await log.connection.fetchval("SELECT idx FROM log_leaf WHERE request_id = $1", run) == 15
+    assert await log.connection.fetchval("SELECT idx FROM log_leaf WHERE request_id = $1", run) == 16
     assert (await log.audit()).findings == []
 
 

@@ -60,7 +60,7 @@ def export(
         return
     text = show.console(stderr=False)
     text.print(f"{done.receipts} receipts of leaves {done.first} to {done.last} of {done.origin}")
-    text.print(f"{done.without_receipt} leaves without one: deleted, or of the log itself")
+    text.print(f"{done.without_receipt} leaves without one: deleted, of the log itself, or of the audit log")
     text.print(
         f"{done.written} files written to {out}; check one: prysm proof verify FILE --keys {out / 'keys.json'}"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ import uvicorn
 
 import prysm
 from prysm.accounts.keys import root_key, root_key_path
+from prysm.api.framing import Patience, patient
 from prysm.config import Config, Endpoint, Settings, load_config
 from prysm.errors import ConfigError, PrysmError
 from prysm.providers import managed, weights
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 READY_TIMEOUT_S = 60.0
 READY_POLL_S = 0.05
 LISTED_MODELS = 8
+MOST_FILES = 65_536
 
 
 def serve(
@@ -131,7 +134,10 @@ def _hand_down(settings: Settings, url: str, model: managed.ManagedServer | None
 
 
 def _run(settings: Settings, loaded: Config) -> None:
-    proxies = [str(network) for network in loaded.server.trusted_proxies]
+    server = loaded.server
+    proxies = [str(network) for network in server.trusted_proxies]
+    patience = Patience(server.header_limit_kb * 1024, server.header_timeout_s, server.body_timeout_s)
+    _open_many_files()
     uvicorn.run(
         "prysm.app:from_environment",
         factory=True,
@@ -139,14 +145,24 @@ def _run(settings: Settings, loaded: Config) -> None:
         port=settings.port,
         workers=settings.workers,
         loop="uvloop",
-        http="prysm.api.one_write:Protocol",
+        http=patient(patience),
+        ws="none",
         access_log=False,
         log_config=None,  # its warnings come as lines like ours
         server_header=False,
         proxy_headers=bool(proxies),
         forwarded_allow_ips=proxies or None,
-        timeout_graceful_shutdown=max(1, round(loaded.server.drain_timeout_s)),
+        timeout_keep_alive=server.keep_alive_s,
+        timeout_graceful_shutdown=max(1, round(server.drain_timeout_s)),
     )
+
+
+def _open_many_files() -> None:
+    """Let every connection have its file, as far as the system lets us: the usual 1024 are soon taken by idle ones."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _greet(settings: Settings, key: str) -> None:

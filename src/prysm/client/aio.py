@@ -10,6 +10,9 @@ from prysm.client import wire
 from prysm.client.allowance import Allowance
 from prysm.client.errors import PrysmClientError, transport_errors_named
 from prysm.client.events import ChunkReader
+from prysm.client.keys import Keys
+from prysm.client.money import Budgets, Credits
+from prysm.client.provider_keys import ProviderKeys
 from prysm.client.receipt import verification, whole_document
 from prysm.client.wire import DEFAULT_TIMEOUT, Call, Prompt, Target
 
@@ -36,6 +39,10 @@ class AsyncPrysm:
         self._target = Target.resolve(api_key, base_url)
         self._http = httpx.AsyncClient(**self._target.options(timeout))
         self.chat = AsyncChat(self._answer)
+        self.keys = Keys(self._send)
+        self.provider_keys = ProviderKeys(self._send)
+        self.budgets = Budgets(self._send)
+        self.credits = Credits(self._send)
 
     @overload
     async def orchestrate(
@@ -78,9 +85,16 @@ class AsyncPrysm:
         """As `Prysm.models_catalog`."""
         return await self._send(wire.models())
 
-    async def usage(self, by: str | None = None) -> Reply:
+    async def usage(self, by: str | None = None, *, since: str | None = None, until: str | None = None) -> Reply:
         """As `Prysm.usage`."""
-        return await self._send(wire.usage(by))
+        return await self._send(wire.usage(by=by, since=since, until=until))
+
+    async def usage_csv(self, by: str = "day", *, since: str | None = None, until: str | None = None) -> str:
+        """As `Prysm.usage_csv`."""
+        call = wire.usage(by=by, since=since, until=until, format="csv")
+        with transport_errors_named(self._target.base_url):
+            response = await self._http.send(call.request(self._http))
+        return wire.read_text(response)
 
     async def feedback(
         self,
@@ -97,6 +111,14 @@ class AsyncPrysm:
     async def outcomes(self, *, limit: int = 1000, after: int | None = None) -> Reply:
         """As `Prysm.outcomes`."""
         return await self._send(wire.outcomes(limit, after))
+
+    async def audit(self, *, limit: int = 1000, after: str | None = None) -> Reply:
+        """As `Prysm.audit`."""
+        return await self._send(wire.audit(limit, after))
+
+    async def audit_event(self, event_id: str) -> Reply:
+        """As `Prysm.audit_event`."""
+        return await self._send(wire.audit_event(event_id))
 
     async def proof(self, request_id: str) -> Reply:
         """As `Prysm.proof`."""

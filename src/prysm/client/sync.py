@@ -10,6 +10,9 @@ from prysm.client import wire
 from prysm.client.allowance import Allowance
 from prysm.client.errors import PrysmClientError, transport_errors_named
 from prysm.client.events import ChunkReader
+from prysm.client.keys import Keys
+from prysm.client.money import Budgets, Credits
+from prysm.client.provider_keys import ProviderKeys
 from prysm.client.receipt import verification, whole_document
 from prysm.client.wire import DEFAULT_TIMEOUT, Call, Prompt, Target
 
@@ -42,6 +45,10 @@ class Prysm:
         self._target = Target.resolve(api_key, base_url)
         self._http = httpx.Client(**self._target.options(timeout))
         self.chat = Chat(self._answer)
+        self.keys = Keys(self._send)
+        self.provider_keys = ProviderKeys(self._send)
+        self.budgets = Budgets(self._send)
+        self.credits = Credits(self._send)
 
     @overload
     def orchestrate(
@@ -89,9 +96,19 @@ class Prysm:
         """List the models: `{"object": "list", "data": [...]}`."""
         return self._send(wire.models())
 
-    def usage(self, by: str | None = None) -> Reply:
-        """Tell what the calling key has used; `by` groups it: key, model, strategy, task, tag, day."""
-        return self._send(wire.usage(by))
+    def usage(self, by: str | None = None, *, since: str | None = None, until: str | None = None) -> Reply:
+        """Tell what the calling key has used, or its organisation if it is an admin's, or everybody if it is root.
+
+        `by` groups it: key, model, strategy, task, tag, day. From `since` on and before `until` (RFC 3339).
+        """
+        return self._send(wire.usage(by=by, since=since, until=until))
+
+    def usage_csv(self, by: str = "day", *, since: str | None = None, until: str | None = None) -> str:
+        """Tell the same groups as CSV, with exact amounts."""
+        call = wire.usage(by=by, since=since, until=until, format="csv")
+        with transport_errors_named(self._target.base_url):
+            response = self._http.send(call.request(self._http))
+        return wire.read_text(response)
 
     def feedback(
         self,
@@ -111,6 +128,14 @@ class Prysm:
     def outcomes(self, *, limit: int = 1000, after: int | None = None) -> Reply:
         """List what was said of answers, newest first, with what their receipts say; `after`: the last id seen."""
         return self._send(wire.outcomes(limit, after))
+
+    def audit(self, *, limit: int = 1000, after: str | None = None) -> Reply:
+        """List what administrators did, newest first; `after`: the last id seen. Takes an admin's key."""
+        return self._send(wire.audit(limit, after))
+
+    def audit_event(self, event_id: str) -> Reply:
+        """Fetch what an administrator did, with the proof of its place in the log."""
+        return self._send(wire.audit_event(event_id))
 
     def proof(self, request_id: str) -> Reply:
         """Fetch a receipt as the gateway shows it."""

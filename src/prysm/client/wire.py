@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
@@ -111,9 +111,9 @@ def models() -> Call:
     return Call("GET", "/v1/models")
 
 
-def usage(by: str | None) -> Call:
+def usage(**query: str | None) -> Call:
     """`GET /v1/usage`."""
-    return Call("GET", "/v1/usage" + (f"?by={quote(by, safe='')}" if by else ""))
+    return asking("/v1/usage", **query)
 
 
 def proof(request_id: str, *, wait_s: int | None = None) -> Call:
@@ -129,6 +129,16 @@ def feedback(request_id: str, fields: Mapping[str, Any]) -> Call:
 def outcomes(limit: int, after: int | None) -> Call:
     """`GET /v1/feedback`."""
     return Call("GET", f"/v1/feedback?limit={limit}" + ("" if after is None else f"&after={after}"))
+
+
+def audit(limit: int, after: str | None) -> Call:
+    """`GET /v1/audit`."""
+    return Call("GET", f"/v1/audit?limit={limit}" + ("" if after is None else f"&after={quote(after, safe='')}"))
+
+
+def audit_event(event_id: str) -> Call:
+    """`GET /v1/audit/{id}`."""
+    return Call("GET", f"/v1/audit/{quote(event_id, safe='')}")
 
 
 def stage(request_id: str, i: int) -> Call:
@@ -147,6 +157,12 @@ def consistency(origin: str, smaller: int, larger: int) -> Call:
     return Call("GET", f"/v1/log/proof/consistency?{query}")
 
 
+def asking(path: str, **query: str | int | None) -> Call:
+    """A GET with those of the parameters that are given."""
+    given = {name: value for name, value in query.items() if value is not None}
+    return Call("GET", f"{path}?{urlencode(given)}" if given else path)
+
+
 def _merged(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields that were given, `extra_body` laid over them as in OpenAI's client; None means not given."""
     plain = {name: value for name, value in fields.items() if value is not None and name != "extra_body"}
@@ -154,11 +170,16 @@ def _merged(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _post(path: str, body: Mapping[str, Any]) -> Call:
+    return sending("POST", path, body)
+
+
+def sending(method: str, path: str, body: Mapping[str, Any]) -> Call:
+    """A request with a JSON body. Raises `InvalidRequest` for what is none."""
     try:
         content = json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest(f"An argument cannot be sent as JSON: {error}") from error
-    return Call("POST", path, content)
+    return Call(method, path, content)
 
 
 def read(response: httpx.Response, body: bytes) -> Reply:
@@ -178,6 +199,13 @@ def read(response: httpx.Response, body: bytes) -> Reply:
     refusal = error_of(reply, status=response.status_code, request_id=request_id)
     refusal.retry_after_s = _seconds(response.headers.get("retry-after"))
     raise refusal
+
+
+def read_text(response: httpx.Response) -> str:
+    """The text of a response. Raises as `read` does."""
+    if not response.is_success:
+        read(response, response.content)
+    return response.text
 
 
 def error_of(reply: Reply, *, status: int | None, request_id: str | None) -> GatewayError:
