@@ -14,7 +14,7 @@ import httpx
 from tests.serving import AUTHORIZED
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from tests.acceptance.conftest import Process
 
@@ -39,11 +39,13 @@ class Heard:
 
 
 @asynccontextmanager
-async def calling(gateways: Sequence[Process], number: int = 6) -> AsyncIterator[Heard]:
+async def calling(
+    gateways: Sequence[Process], number: int = 6, headers: Mapping[str, str] = AUTHORIZED
+) -> AsyncIterator[Heard]:
     """Keep `number` clients asking until the block ends; those who wait for an answer then get it."""
     heard, over = Heard(), asyncio.Event()
     urls = [gateways[i % len(gateways)].url for i in range(number)]
-    tasks = [asyncio.create_task(_keep_asking(url, heard, over)) for url in urls]
+    tasks = [asyncio.create_task(_keep_asking(url, headers, heard, over)) for url in urls]
     try:
         yield heard
     finally:
@@ -51,8 +53,8 @@ async def calling(gateways: Sequence[Process], number: int = 6) -> AsyncIterator
         await asyncio.gather(*tasks)
 
 
-async def _keep_asking(url: str, heard: Heard, over: asyncio.Event) -> None:
-    async with httpx.AsyncClient(base_url=url, headers=AUTHORIZED, timeout=PATIENCE_S, trust_env=False) as http:
+async def _keep_asking(url: str, headers: Mapping[str, str], heard: Heard, over: asyncio.Event) -> None:
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=PATIENCE_S, trust_env=False) as http:
         while not over.is_set():
             path, body = _question()
             try:

@@ -70,18 +70,25 @@ Serve = "Callable[..., Process]"
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Process]]:
     """Start `prysm serve` in an empty folder, with nothing of this environment that is Prysm's or a provider's."""
+    with launching(tmp_path) as launch:
+        yield launch
+
+
+@contextmanager
+def launching(folder: Path) -> Iterator[Callable[..., Process]]:
+    """Start `prysm serve` in that folder, as often as is asked; none is left after the block."""
     started: list[Process] = []
 
     def start(*arguments: str, toml: str | None = None, **environ: str) -> Process:
         if toml is not None:
-            (tmp_path / "prysm.toml").write_text(toml)
-        stderr = tmp_path / f"stderr-{len(started)}"
+            (folder / "prysm.toml").write_text(toml)
+        stderr = folder / f"stderr-{len(started)}"
         port = environ.pop("PRYSM_PORT", None) or str(_free_port())
         clean = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
         with stderr.open("wb") as sink:
             popen = subprocess.Popen(  # noqa: S603 - the command under test
                 [PRYSM, "serve", *arguments],
-                cwd=tmp_path,
+                cwd=folder,
                 env=clean | {"PRYSM_PORT": port, "PRYSM_ROOT_KEY": ROOT_KEY} | environ,
                 stdout=sink,
                 stderr=sink,
@@ -90,9 +97,11 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Process]]:
         started.append(Process(popen, f"http://127.0.0.1:{port}", stderr))
         return started[-1]
 
-    yield start
-    for process in started:
-        _end(process)
+    try:
+        yield start
+    finally:
+        for process in started:
+            _end(process)
 
 
 @pytest.fixture

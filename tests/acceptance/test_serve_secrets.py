@@ -27,6 +27,7 @@ FIELDS = {
     "ms",
     "request_id",
     "client_request_id",
+    "client",
     "caller",
     "level",
     "timestamp",

@@ -49,7 +49,9 @@ MESSAGES: list[dict[str, Any]] = [
     {"role": "tool", "tool_call_id": "call_1", "content": f"{MARK} result"},
     {"role": "user", "content": f"What is {MARK}?"},
 ]
-ASKED: dict[str, Any] = {"model": "left", "messages": MESSAGES, "user": MARK, "metadata": {MARK[:8]: MARK}}
+ASKED: dict[str, Any] = {"model": "left", "messages": MESSAGES, "user": MARK}
+ZERO: dict[str, Any] = {"retention": "zero", "metadata": {MARK[:8]: MARK}}
+"""Otherwise metadata is kept: it is what a run is attributed to."""
 
 
 @dataclass
@@ -94,7 +96,7 @@ async def test_no_text_and_no_salt_is_left_anywhere(
     async with _echo() as upstream:
         gateway = await _started(serve, outside, upstream)
         async with _client(gateway) as http:
-            for more in ({}, {"retention": "zero"}):
+            for more in ({}, ZERO):
                 await _succeed(http, told, more)
                 await _fail(http, told, upstream, more)
                 await _hang_up(http, upstream, more)
@@ -115,7 +117,7 @@ async def test_no_text_and_no_salt_is_left_anywhere(
     assert {200, 400, 422, 502} <= set(told.statuses)
 
 
-async def _succeed(http: httpx.AsyncClient, told: Told, more: dict[str, str]) -> None:
+async def _succeed(http: httpx.AsyncClient, told: Told, more: dict[str, Any]) -> None:
     for stream in (False, True):
         for tools in ({}, {"tools": [TOOL]}):
             asked = ASKED | {"stream": stream} | tools | more
@@ -136,7 +138,7 @@ async def _succeed(http: httpx.AsyncClient, told: Told, more: dict[str, str]) ->
     assert (await http.post("/v1/feedback", json=judged)).status_code == 200
 
 
-async def _fail(http: httpx.AsyncClient, told: Told, upstream: Echo, more: dict[str, str]) -> None:
+async def _fail(http: httpx.AsyncClient, told: Told, upstream: Echo, more: dict[str, Any]) -> None:
     said = orjson.dumps({"error": {"message": MARK, "type": MARK, "code": MARK}})
     ways: list[tuple[Step, ...]] = [
         (answer(said, "400 Bad Request"),),
@@ -156,7 +158,7 @@ async def _fail(http: httpx.AsyncClient, told: Told, upstream: Echo, more: dict[
     told.hear(await http.post(ORCHESTRATE, json={"prompt": MARK, MARK: MARK, "temperature": MARK} | more))
 
 
-async def _hang_up(http: httpx.AsyncClient, upstream: Echo, more: dict[str, str]) -> None:
+async def _hang_up(http: httpx.AsyncClient, upstream: Echo, more: dict[str, Any]) -> None:
     """Callers who leave in the middle of their answers."""
     upstream.instead = (stream_start(MARK), Act.HANG)
     for body in (ASKED, ASKED | {"stream": True}):
