@@ -2,7 +2,7 @@
 BIN := .venv/bin
 STAMP := .venv/.complete
 
-.PHONY: help env serve test lint format types lock bench clean
+.PHONY: help env serve test fuzz audit lint format types lock bench clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -18,6 +18,13 @@ serve: $(STAMP) ## start the gateway on http://127.0.0.1:8080 (ARGS="--port 9000
 
 test: lint types ## lint, types, import contracts, tests, coverage (ARGS="tests/core -k name" and the like)
 	$(BIN)/pytest --numprocesses auto --dist worksteal --cov --cov-report term:skip-covered $(ARGS)
+
+fuzz: $(STAMP) ## hostile clients at length: minutes of random requests, thousands of broken inputs, slow tests
+	FUZZ=long $(BIN)/pytest --numprocesses auto --timeout 1800 -m "slow or not slow" tests/hostile $(ARGS)
+
+audit: $(STAMP) ## known vulnerabilities of the locked packages (asks the package index)
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \
+		--requirement requirements/all.txt --requirement requirements/weights.txt $(ARGS)
 
 lint: $(STAMP) ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from prysm.cli import main
 from prysm.core.account import account
+from prysm.core.payer import FREELY
 from prysm.proof.sealed import Sealed
 from prysm.receipt import Receipt
 from prysm.store.notary import Notary
@@ -20,6 +21,7 @@ from prysm.store.notary import Notary
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from prysm.core.payer import Admitted, Payer
     from prysm.core.run import Finished
     from prysm.proof.sealed import SealState
     from prysm.proof.signing import SigningKey
@@ -33,12 +35,15 @@ class Forgetful:
     away = False
 
     def __init__(self) -> None:
-        self._done = asyncio.get_running_loop().create_future()
-        self._done.set_result(None)
+        self._done: asyncio.Future[Admitted] = asyncio.get_running_loop().create_future()
+        self._done.set_result(FREELY)
 
-    def intend(self, _: UUID, __: bytes) -> asyncio.Future[None]:
+    def intend(self, _: UUID, __: bytes, ___: Payer) -> asyncio.Future[Admitted]:
         """Write nothing down."""
         return self._done
+
+    def release(self, _: UUID) -> None:
+        """Nothing is held."""
 
     async def put(self, _: Sealed) -> SealState:
         """Keep nothing."""

@@ -81,7 +81,7 @@ def gateway() -> Iterator[ScriptedGateway]:
             scripted.asked.append(Asked(self.command, self.path, headers, body))
             self._answer(scripted.answer_to(self.path))
 
-        do_POST = do_GET  # noqa: N815 -- the base class looks it up by this name
+        do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815 -- the base class looks them up by these names
 
         def _answer(self, said: Said) -> None:
             self.send_response(said.status)
