@@ -57,7 +57,7 @@ def cut(kind: FailureKind) -> Fate:
 
 GOOD = Fate()
 UNCOUNTED = Fate(stage={"tokens_estimated": True})
-SLOW = {"timeout_s": 0.6, "first_byte_timeout_s": 0.2, "idle_timeout_s": 0.4, "retries": 1}
+SLOW = {"timeout_s": 0.9, "first_byte_timeout_s": 0.2, "idle_timeout_s": 0.4, "retries": 1}
 """For the faults that take their time; all others get limits that no busy machine reaches."""
 QUICK = {"timeout_s": 8, "first_byte_timeout_s": 6, "idle_timeout_s": 6, "retries": 2}
 SETTINGS: Mapping[str, Mapping[str, float]] = {
