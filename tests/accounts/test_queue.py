@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections import Counter
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -230,18 +229,6 @@ async def _served(orgs: list[UUID]) -> list[UUID]:
     await desk.come([UUID(int=9), *orgs])
     await desk.all_end()
     return desk.served[1:]
-
-
-async def test_a_free_place_costs_next_to_nothing() -> None:
-    queue = FairQueue(10, 10)
-    best = float("inf")
-    for _ in range(20):
-        began = time.perf_counter()
-        for _ in range(1000):
-            async with turn(queue, A):
-                pass
-        best = min(best, time.perf_counter() - began)
-    assert best / 1000 < 5e-6
 
 
 async def test_who_has_a_deadline_waits_no_longer_and_leaves_no_trace() -> None:
