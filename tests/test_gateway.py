@@ -14,6 +14,7 @@ from tests.recomputed import verify_payload
 from tests.scripted_models import FAILS, HANGS, OPEN, SUM, World, ask, says
 
 from prysm.accounts.directory import Directory
+from prysm.accounts.queue import FairQueue
 from prysm.core.chat import TextDelta
 from prysm.core.events import Delta, Planned, StageFinished, StageStarted
 from prysm.core.payer import FREELY
@@ -107,6 +108,7 @@ class House:
             Directory("a root key of tests"),
             telemetry=self.telemetry,
             price_version="v1",
+            queue=FairQueue(100, 100),
         )
 
     async def run(self, prompt: str = SUM, request_id: UUID = RUN, **more: Any) -> Answer:

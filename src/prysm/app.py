@@ -162,7 +162,7 @@ async def opened(
         cache = Cache(database.cache, vault, config.cache.ttl, catalog.price_version)
         claims = database.idempotency(notary.lease, config.retention.idempotency)
         replays = Replays(claims, await secret(database.pool, vault, IDEMPOTENCY))
-        await directory.follow(database.directory, await secret(database.pool, vault, PEPPER))
+        await directory.follow_with(database.directory, await secret(database.pool, vault, PEPPER))
         await own.follow(database.provider_keys)
         await stack.enter_async_context(
             at_work(_chores(settings, config, database, claims, catalog, directory, own))

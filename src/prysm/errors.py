@@ -8,10 +8,14 @@ PrysmError
 │   └── InsufficientCredits   402      insufficient_credits
 ├── Forbidden                 403      forbidden
 ├── NotFound                  404      not_found | model_not_found | proof_not_found
+├── MethodNotAllowed          405      method_not_allowed
+├── RequestTimeout            408      request_timeout
 ├── Conflict                  409      idempotency_conflict
 │   └── ReplayUnavailable     409      replay_unavailable
 ├── ProofDeleted              410      proof_deleted
 ├── RequestTooLarge           413      request_too_large
+├── HeadTooLarge              431      request_too_large
+│   └── AddressTooLong        414      request_too_large
 ├── UnsupportedMediaType      415      unsupported_media_type
 ├── RateLimited               429      rate_limit_exceeded
 ├── ProviderError             502      provider_error | invalid_output (one call to one model)
@@ -119,6 +123,36 @@ class ReplayUnavailable(Conflict):
     """The idempotency key was used, and the answer that it stands for is not there."""
 
     code = "replay_unavailable"
+
+
+class MethodNotAllowed(PrysmError):
+    """The route takes another method."""
+
+    status = 405
+    code = "method_not_allowed"
+    type = "invalid_request_error"
+
+
+class RequestTimeout(PrysmError):
+    """The request did not come in time."""
+
+    status = 408
+    code = "request_timeout"
+    type = "invalid_request_error"
+
+
+class HeadTooLarge(PrysmError):
+    """More headers than are read."""
+
+    status = 431
+    code = "request_too_large"
+    type = "invalid_request_error"
+
+
+class AddressTooLong(HeadTooLarge):
+    """A longer path and query than is read."""
+
+    status = 414
 
 
 class ProofDeleted(PrysmError):

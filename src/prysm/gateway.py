@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 from prysm.accounts.admission import charge_of, payer_of
 from prysm.accounts.allowed import narrowed
-from prysm.accounts.queue import FairQueue
 from prysm.classify import classify, of_inputs
 from prysm.core.caller import ROOT
 from prysm.core.chat import pieces_of
 from prysm.core.entropy import random_bytes
 from prysm.core.events import Delta, Planned, ignore
 from prysm.core.payer import FREELY
-from prysm.core.run import Finished, Score, Verdict
+from prysm.core.run import Finished, Verdict
 from prysm.core.values import dataclass
 from prysm.errors import (
     AllModelsFailed,
@@ -31,7 +30,9 @@ from prysm.errors import (
     for_the_caller,
 )
 from prysm.receipt import Receipt, beginning, intent_of, make_receipt
+from prysm.receipt.withheld import shown_after, unprovable
 from prysm.resilience.slots import PAYS
+from prysm.scoring.bar import told
 from prysm.strategies import STRATEGIES, Run
 from prysm.strategies.in_hand import best_in_hand
 
@@ -43,9 +44,10 @@ if TYPE_CHECKING:
     from prysm.accounts.admission import Budgets
     from prysm.accounts.cache import Cache
     from prysm.accounts.provider_keys import OwnKeys
+    from prysm.accounts.queue import FairQueue
     from prysm.core.cache import Lookup, Recalled
     from prysm.core.caller import Caller
-    from prysm.core.events import Emit, Event
+    from prysm.core.events import Emit
     from prysm.core.payer import Admitted, Payer
     from prysm.core.plan import ChatRequest, Plan
     from prysm.core.ports import Provider
@@ -56,8 +58,6 @@ if TYPE_CHECKING:
     from prysm.receipt.ports import Keys, Sealer
     from prysm.telemetry import Telemetry
 
-MOST_RUNS, MOST_WAITING = 2_000, 1_000
-"""Runs of one process at work at once and in the queue, where nobody says otherwise."""
 CLIENT_GONE = "client gone"
 """Cancel a run with this message when its caller hung up; any other cancellation is the gateway stopping."""
 
@@ -118,9 +118,9 @@ class Gateway:
         *,
         telemetry: Telemetry,
         price_version: str,
+        queue: FairQueue,
         own: OwnKeys | None = None,
         cache: Cache | None = None,
-        queue: FairQueue | None = None,
     ) -> None:
         self.planner = planner
         self._providers = providers
@@ -131,10 +131,8 @@ class Gateway:
         self._price_version = price_version
         self._own = own
         self._cache = cache
-        self._queue = queue or FairQueue(MOST_RUNS, MOST_WAITING)
+        self._queue = queue
         self._closing = False
-        self._running = 0
-        self._idle = asyncio.Event()
 
     async def run(
         self, request: ChatRequest, request_id: UUID, emit: Emit = ignore, caller: Caller = ROOT
@@ -163,7 +161,6 @@ class Gateway:
         finally:
             if placed:
                 queue.leave()
-            self._left()
 
     async def _wait(self, request: ChatRequest, caller: Caller, since: float) -> ChatRequest:
         """Wait for a place among the runs at work; what that takes of the deadline is gone."""
@@ -177,7 +174,8 @@ class Gateway:
         run = begun.run
         try:
             await begun.emit(Planned(run.plan, begun.admitted, begun.cache))
-            verdict = _scored(run, await self._execute(begun))
+            bar = run.plan.policy.bar if run.request.orchestrated else None
+            verdict = told(await self._execute(begun), bar)
             await run.tell()
             if run.request.stream and not run.streamed:
                 await _show(begun, verdict)
@@ -215,21 +213,13 @@ class Gateway:
 
     async def drained(self) -> None:
         """Wait until the runs under way, cancelled ones too, have ended and are sealed."""
-        if self._running:
-            self._idle.clear()
-            await self._idle.wait()
+        await self._queue.drained()
 
     def _admit(self) -> None:
         if self._closing:
             raise Overloaded("The gateway is stopping; retry against another replica or in a moment.")
         if self._sealer.away:
-            raise _unprovable()
-        self._running += 1
-
-    def _left(self) -> None:
-        self._running -= 1
-        if not self._running:
-            self._idle.set()
+            raise unprovable()
 
     async def _begin(
         self, request: ChatRequest, request_id: UUID, emit: Emit, caller: Caller, since: float
@@ -264,7 +254,7 @@ class Gateway:
         else:
             admitted = FREELY
             if request.stream:
-                emit = _shown_after(written, emit, at_once=request.orchestrated)
+                emit = shown_after(written, emit, at_once=request.orchestrated)
         own = request.own_providers
         providers = {**self._providers, **own} if own else self._providers
         run = Run(request, plan, providers, emit, random_bytes(8))
@@ -275,7 +265,7 @@ class Gateway:
         try:
             return await asyncio.shield(written)
         except ProofUnavailable:
-            raise _unprovable() from None
+            raise unprovable() from None
         except asyncio.CancelledError as error:
             self._sealer.release(request_id)
             if CLIENT_GONE in error.args:
@@ -389,56 +379,5 @@ async def _show(begun: _Begun, verdict: Verdict) -> None:
             await begun.emit(Delta(piece, made.model.id, choice))
 
 
-def _shown_after(written: Future[Admitted], emit: Emit, *, at_once: bool) -> Emit:
-    """An `emit` that shows nothing of a run before `written` is done: a run that was seen can then not be denied.
-
-    `at_once`: the response, and with it the run's id, starts with the first event, and not with the first word.
-    """
-    waiting = True
-
-    async def first(event: Event) -> None:
-        nonlocal waiting
-        try:
-            if written.done():
-                written.result()
-            else:
-                await asyncio.shield(written)  # another of several versions may wait for it too
-        except ProofUnavailable:
-            if isinstance(event, Planned):
-                raise _unprovable() from None
-            raise
-        waiting = False
-        await emit(event)
-        await asyncio.sleep(0)  # out with it, before what came meanwhile is worked off
-
-    return lambda event: first(event) if waiting and (at_once or isinstance(event, Delta)) else emit(event)
-
-
-def _unprovable() -> ProofUnavailable:
-    away = ProofUnavailable("No receipt could be stored now, so nothing was asked. Ask when /ready answers 200.")
-    away.spent = False
-    return away
-
-
 def _stopped() -> Overloaded:
     return Overloaded("The gateway was stopped before the answer was complete. Ask again in a moment.")
-
-
-def _scored(run: Run, verdict: Verdict) -> Verdict:
-    """Round the score as receipts do, and hold it against the policy's bar, where a policy is at work."""
-    score = _rounded(verdict.score)
-    if run.request.orchestrated and score.bar_cleared is None and score.confidence is not None:
-        score = replace(score, bar_cleared=score.confidence >= run.plan.policy.bar)
-    return Verdict(verdict.candidate, score, verdict.others)
-
-
-def _rounded(score: Score) -> Score:
-    """Three decimals: more would promise what no estimate holds, and the receipt keeps as many."""
-    return Score(
-        None if score.confidence is None else round(score.confidence, 3),
-        None if score.agreement is None else round(score.agreement, 3),
-        score.method,
-        score.clusters,
-        score.bar_cleared,
-        score.evidence,
-    )

@@ -16,7 +16,7 @@ import httpx
 import orjson
 from tests.acceptance.traces import files, holding, spellings
 from tests.api.wire import completion, stream_start, streamed
-from tests.providers.upstream import Act, Upstream, answer
+from tests.providers.upstream import Act, Upstream, answer, serving
 from tests.serving import AUTHORIZED, SANDBOX
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ async def test_no_text_and_no_salt_is_left_anywhere(
 ) -> None:
     told = Told()
     await _store_plainly(outside)
-    async with _echo() as upstream:
+    async with serving(Echo()) as upstream:
         gateway = await _started(serve, outside, upstream)
         async with _client(gateway) as http:
             for more in ({}, ZERO):
@@ -247,20 +247,6 @@ async def _connected(database: Outside) -> AsyncIterator[asyncpg.Connection[asyn
         yield connection
     finally:
         await connection.close()
-
-
-@asynccontextmanager
-async def _echo() -> AsyncIterator[Echo]:
-    upstream = Echo()
-    server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
-    upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    try:
-        yield upstream
-    finally:
-        server.close()
-        upstream.drop_all()
-        await server.wait_closed()
-        await asyncio.sleep(0)
 
 
 async def _started(serve: Callable[..., Process], database: Outside, upstream: Echo, proof: str = "") -> Process:

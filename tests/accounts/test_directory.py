@@ -72,7 +72,7 @@ def known(**different: object) -> tuple[KnownKey, str]:
 
 async def following(source: Scripted) -> Directory:
     directory = Directory(KEY)
-    await directory.follow(source, PEPPER)
+    await directory.follow_with(source, PEPPER)
     return directory
 
 

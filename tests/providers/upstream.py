@@ -8,7 +8,7 @@ import threading
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -103,10 +103,19 @@ class Upstream:
             writer.transport.abort()
 
 
+U = TypeVar("U", bound=Upstream)
+
+
 @asynccontextmanager
 async def running() -> AsyncIterator[Upstream]:
     """Serve on a free port of the loopback interface."""
-    upstream = Upstream()
+    async with serving(Upstream()) as upstream:
+        yield upstream
+
+
+@asynccontextmanager
+async def serving(upstream: U) -> AsyncIterator[U]:
+    """Serve this one on a free port of the loopback interface."""
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
     upstream.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     try:

@@ -10,38 +10,25 @@ import asyncio
 import hmac
 import time
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
-
-import structlog
+from typing import TYPE_CHECKING
 
 from prysm.accounts.admission import Counting
+from prysm.accounts.following import Follower
 from prysm.accounts.keys import MIN_KEY_LENGTH, digest_of, is_well_formed, new_key, prefix_of, root_digest
 from prysm.core.caller import ROOT, Caller, Limits
 from prysm.core.values import dataclass
-from prysm.errors import ConfigError, InvalidApiKey, Overloaded
+from prysm.errors import ConfigError, InvalidApiKey
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from uuid import UUID
 
+    from prysm.accounts.following import Source
     from prysm.accounts.keys import NewKey
     from prysm.store.directory import Changes, KnownBudget, KnownKey, KnownOrganisation, KnownSecret
 
-POLL_S = 0.4
 ASK_AT_MOST_EVERY_S = 0.1
 """However many unknown keys come, the database is asked for news no more often."""
-
-log = structlog.get_logger()
-
-
-class Source(Protocol):
-    """Where the directory is kept."""
-
-    async def changed(self, since: datetime | None) -> Changes:
-        """What changed since then; raises `Overloaded`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +40,14 @@ class _Entry:
     caller: Caller
 
 
-class Directory:
+class Directory(Follower["Changes"]):
     """All callers. The root key is known from the start, by its hash; the others once it follows a source.
 
     Raises ConfigError when the root key is short.
     """
 
     def __init__(self, root_key: str) -> None:
+        super().__init__("keys")
         if len(root_key) < MIN_KEY_LENGTH:
             raise ConfigError(
                 f"PRYSM_ROOT_KEY is shorter than {MIN_KEY_LENGTH} characters; use a long random one, or unset it "
@@ -68,9 +56,6 @@ class Directory:
         self._root = root_digest(root_key)
         self._root_caller = ROOT
         self._pepper = b""
-        self._source: Source | None = None
-        self._since: datetime | None = None
-        self._one_at_a_time = asyncio.Lock()
         self._asked = 0.0
         self._asking: asyncio.Task[None] | None = None
         self._orgs: dict[UUID, KnownOrganisation] = {}
@@ -79,30 +64,10 @@ class Directory:
         self._budgets: dict[UUID, KnownBudget] = {}
         self._counting: dict[tuple[UUID, UUID | str | None], tuple[KnownBudget, ...]] = {}
 
-    async def follow(self, source: Source, pepper: bytes) -> None:
-        """Learn all there is; `keep_up` then learns what changes. Raises Overloaded."""
-        self._source, self._pepper = source, pepper
-        await self.refresh()
-
-    async def keep_up(self) -> None:
-        """Look for changes, for ever."""
-        while True:
-            try:
-                await self.refresh()
-            except Overloaded:
-                log.warning("keys cannot be looked up: those that were known last hold")
-            await asyncio.sleep(POLL_S)
-
-    async def refresh(self) -> None:
-        """Learn what changed before this was called. Raises Overloaded when nobody can tell."""
-        async with self._one_at_a_time:  # else an older answer could undo a newer one
-            if self._source is not None:
-                self._apply(await self._source.changed(self._since))
-
-    async def renew(self) -> None:
-        """Learn what was just changed here; where that fails, `keep_up` does in a moment."""
-        with suppress(Overloaded):
-            await self.refresh()
+    async def follow_with(self, source: Source[Changes], pepper: bytes) -> None:
+        """Follow a source of keys that were made with this pepper. Raises Overloaded."""
+        self._pepper = pepper
+        await self.follow(source)
 
     async def ask(self) -> None:
         """As `refresh`, for a key that nobody knows: all who ask meanwhile share the answer to one question."""
@@ -159,7 +124,6 @@ class Directory:
         new_budgets = [one for one in changes.budgets if self._budgets.get(one.id) != one]
         if any(not one.deleted or one.id in self._budgets for one in new_budgets):
             self._count(new_budgets)
-        self._since = changes.at if self._since is None else max(self._since, changes.at)
 
     def _learn(self, key: KnownKey) -> None:
         before = self._keys.pop(key.id, None)

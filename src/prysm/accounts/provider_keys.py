@@ -7,23 +7,18 @@ the database is away, what was known last holds.
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-import structlog
-
+from prysm.accounts.following import Follower
 from prysm.accounts.own_provider import OwnProvider
 from prysm.accounts.sealed_key import Belongs, SealedKey, unseal
 from prysm.core.values import dataclass
-from prysm.errors import Overloaded
 from prysm.registry.own_catalog import OwnCatalog
 from prysm.resilience import resilient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
     from uuid import UUID
 
     from prysm.core.model import Model
@@ -34,18 +29,6 @@ if TYPE_CHECKING:
     from prysm.resilience.port import Watch
     from prysm.store.provider_keys import ChangedKeys, KnownProviderKey
     from prysm.vault import Vault
-
-POLL_S = 0.4
-
-log = structlog.get_logger()
-
-
-class Source(Protocol):
-    """Where the keys are kept."""
-
-    async def changed(self, since: datetime | None) -> ChangedKeys:
-        """What changed since then; raises `Overloaded`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +42,19 @@ class Own:
     providers: Mapping[str, Provider]
 
 
-class OwnKeys:
+class OwnKeys(Follower["ChangedKeys"]):
     """The keys of all organisations, sealed until they are used. `build` makes a provider that speaks with a key."""
 
     def __init__(
         self, catalog: Catalog, vault: Vault, build: Callable[[ProviderSpec], Provider], watch: Watch
     ) -> None:
+        super().__init__("provider keys")
         self.vault = vault
         self._catalog = catalog
         self._build = build
         self._watch = watch
         self._specs = {spec.id: spec for spec in catalog.providers if spec.needs_key and spec.base_url}
         self._tenants: dict[UUID, _Tenant] = {}
-        self._source: Source | None = None
-        self._since: datetime | None = None
-        self._one_at_a_time = asyncio.Lock()
 
     @property
     def takes(self) -> tuple[str, ...]:
@@ -90,33 +71,9 @@ class OwnKeys:
         tenant = self._tenants.get(org) if self._tenants else None
         return None if tenant is None else tenant.own()
 
-    async def follow(self, source: Source) -> None:
-        """Learn all there is; `keep_up` then learns what changes. Raises Overloaded."""
-        self._source = source
-        await self.refresh()
-
-    async def keep_up(self) -> None:
-        """Look for changes, for ever."""
-        while True:
-            try:
-                await self.refresh()
-            except Overloaded:
-                log.warning("provider keys cannot be looked up: those that were known last hold")
-            await asyncio.sleep(POLL_S)
-
-    async def refresh(self) -> None:
-        """Learn what changed before this was called. Raises Overloaded when nobody can tell."""
-        async with self._one_at_a_time:  # else an older answer could undo a newer one
-            if self._source is not None:
-                changes = await self._source.changed(self._since)
-                for key in changes.keys:
-                    self._learn(key)
-                self._since = changes.at if self._since is None else max(self._since, changes.at)
-
-    async def renew(self) -> None:
-        """Learn what was just changed here; where that fails, `keep_up` does in a moment."""
-        with suppress(Overloaded):
-            await self.refresh()
+    def _apply(self, changes: ChangedKeys) -> None:
+        for key in changes.keys:
+            self._learn(key)
 
     def _learn(self, key: KnownProviderKey) -> None:
         spec, tenant = self._specs.get(key.provider), self._tenants.get(key.org)

@@ -31,6 +31,7 @@ class FairQueue:
         self.waiting = 0
         self.max_runs = max_runs
         self.max_waiting = max_waiting
+        self._empty = asyncio.Event()
         self._lanes: dict[UUID, Lane] = {}  # in the order in which they are served; none is empty
 
     def take(self) -> bool:
@@ -75,6 +76,14 @@ class FairQueue:
                 turn.set_result(None)
                 return
         self.running -= 1
+        if not self.running:
+            self._empty.set()
+
+    async def drained(self) -> None:
+        """Wait until none is at work; while one is, others may wait, and come before."""
+        if self.running:
+            self._empty.clear()
+            await self._empty.wait()
 
     def _join(self, org: UUID, turn: asyncio.Future[None]) -> Lane:
         if self.waiting >= self.max_waiting:

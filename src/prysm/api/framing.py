@@ -15,7 +15,7 @@ from prysm.api import one_write
 from prysm.api.problems import envelope
 from prysm.api.shield import HEADERS
 from prysm.core.values import dataclass
-from prysm.errors import InvalidRequest, PrysmError
+from prysm.errors import AddressTooLong, HeadTooLarge, InvalidRequest, PrysmError, RequestTimeout
 from prysm.receipt import new_request_id
 
 if TYPE_CHECKING:
@@ -46,28 +46,6 @@ class Patience:
 
 
 USUAL = Patience()
-
-
-class RequestTimeout(PrysmError):
-    """The request did not come in time."""
-
-    status = 408
-    code = "request_timeout"
-    type = "invalid_request_error"
-
-
-class HeadTooLarge(PrysmError):
-    """More headers than are read."""
-
-    status = 431
-    code = "request_too_large"
-    type = "invalid_request_error"
-
-
-class AddressTooLong(HeadTooLarge):
-    """A longer path and query than is read."""
-
-    status = 414
 
 
 class Protocol(one_write.Protocol):

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from prysm.api.respond import problem_response
-from prysm.errors import InvalidRequest, NotFound, PrysmError
+from prysm.errors import InvalidRequest, MethodNotAllowed, NotFound, PrysmError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +36,8 @@ async def _framework_problem(request: Request, error: Exception) -> Response:
     """The router's own refusals, in our envelope."""
     shown: PrysmError = NotFound(f"There is no such route{_listed(request)}.")
     headers: Mapping[str, str] = {}
-    if isinstance(error, HTTPException) and error.status_code == _MethodNotAllowed.status:
-        shown = _MethodNotAllowed(f"This route takes another method{_listed(request)}.")
+    if isinstance(error, HTTPException) and error.status_code == MethodNotAllowed.status:
+        shown = MethodNotAllowed(f"This route takes another method{_listed(request)}.")
         headers = {"allow": _allowed(request) or (error.headers or {}).get("allow", "")}
     response = problem_response(shown, request.url.path, request.state.request_id)
     response.headers.update(headers)
@@ -67,12 +67,6 @@ def _listed(request: Request) -> str:
 async def _gone(_: Request, __: Exception) -> Response:
     """Who hung up in the middle of a body gets no answer; the log and the metrics get its status."""
     return Response(status_code=CLIENT_CLOSED)
-
-
-class _MethodNotAllowed(PrysmError):
-    status = 405
-    code = "method_not_allowed"
-    type = "invalid_request_error"
 
 
 HANDLERS: dict[Any, Any] = {

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from prysm.core.values import dataclass
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 Role: TypeAlias = Literal["root", "admin", "member", "reader"]
 """`root` is the operator, over all organisations; `admin` one organisation's; `member` runs; `reader` only looks."""
@@ -59,10 +56,6 @@ class Caller:
     def id(self) -> str:
         """What the caller is told apart by, also in what is stored: the id of the key, or "root"."""
         return self.name if self.key is None else str(self.key)
-
-    def may(self, roles: Collection[Role]) -> bool:
-        """Whether the caller has one of the roles."""
-        return self.role in roles
 
 
 ROOT = Caller("root", None, DEFAULT_ID, DEFAULT_ID, "root")

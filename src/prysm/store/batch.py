@@ -111,10 +111,10 @@ class Batch:
         match row:
             case Ending():
                 self.endings.append(row)
-            case Beginning():
-                self.beginnings.append(row)
             case Admission():
                 self.admissions.append(row)
+            case Beginning():
+                self.beginnings.append(row)
 
     async def send(self, connection: Connection, statements: Statements, instance: UUID) -> None:
         """Store the rows and settle each; whatever is raised, the database's errors or VoidKey, none is settled."""

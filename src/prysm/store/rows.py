@@ -32,43 +32,15 @@ def _because(kind: type[ProofUnavailable], why: str) -> ProofUnavailable:
     )
 
 
-def settle(durable: Future[Admitted], error: ProofUnavailable | None = None) -> None:
+def settle(durable: Future[Admitted], verdict: Admitted | PrysmError = FREELY) -> None:
     """Tell whoever waits; nobody does when the wait was cancelled."""
     if durable.done():
         return
-    if error is None:
-        durable.set_result(FREELY)
+    if isinstance(verdict, Admitted):
+        durable.set_result(verdict)
     else:
-        durable.set_exception(error)
+        durable.set_exception(verdict)
         durable.exception()  # a run that failed meanwhile never asks, and that is no mistake to log
-
-
-class Admission:
-    """A limited run that wants to begin, and whoever waits for leave."""
-
-    __slots__ = ("body", "durable", "payer", "request_id")
-
-    def __init__(self, request_id: UUID, body: bytes, payer: Payer, durable: Future[Admitted]) -> None:
-        self.request_id = request_id
-        self.body = body
-        self.payer = payer
-        self.durable = durable
-
-    def decide(self, verdict: Admitted | PrysmError) -> None:
-        """It may begin, and what it holds is durable; or it may not, and nothing is held."""
-        if self.durable.done():
-            return
-        if isinstance(verdict, Admitted):
-            self.durable.set_result(verdict)
-        else:
-            self.durable.set_exception(verdict)
-            self.durable.exception()
-
-    def fail(self, why: str) -> None:
-        """It is not known whether it may."""
-        self.decide(unavailable(why))
-
-    refuse = fail
 
 
 class Beginning:
@@ -91,6 +63,16 @@ class Beginning:
         settle(self.durable, unavailable(why))
 
     refuse = fail
+
+
+class Admission(Beginning):
+    """A limited run that wants to begin, and whoever waits for leave."""
+
+    __slots__ = ()
+
+    def decide(self, verdict: Admitted | PrysmError) -> None:
+        """It may begin, and what it holds is durable; or it may not, and nothing is held."""
+        settle(self.durable, verdict)
 
 
 class Ending:
