@@ -35,25 +35,22 @@ def classify(messages: Sequence[Message], toolbox: Toolbox | None = None) -> Pro
 
     A table of fitted weights over words and shape: no I/O after the first call, bounded time whatever the prompt.
     """
-    features = read(messages, toolbox)
+    features, table = read(messages, toolbox), weights()
     shown = signs(features)
-    reading = weights().read(shown)
-    named = weights().why(shown, reading.task)
-    task = reading.task if named else _unsigned(features, reading.task)
+    reading = table.read(shown)
+    task = reading.task
+    named = table.why(shown, task)
+    if not named:
+        task = _unsigned(features, task)
     compound = reading.compound > COMPOUND_FROM or ENUMERATED in shown
     numbers = len(_NUMBER.findall(features.lower)) if "0" in shown else 0
     score = round((surface(features, shown, task, numbers=numbers, compound=compound) + reading.difficulty) / 2)
     signals = _signals(features, task, named, score, numbers)
     if compound:
-        signals |= {COMPOUND: True, "compound_signs": " ".join(weights().why(shown, COMPOUND))}
+        signals |= {COMPOUND: True, "compound_signs": " ".join(table.why(shown, COMPOUND))}
+    difficulty = level(score, features, shown, task)
     return Profile(
-        task=task,
-        difficulty=level(score, features, shown, task),
-        difficulty_score=score,
-        compound=compound,
-        words=features.words,
-        prompt_tokens=features.prompt_tokens,
-        signals=MappingProxyType(signals),
+        task, difficulty, score, compound, features.words, features.prompt_tokens, MappingProxyType(signals)
     )
 
 

@@ -30,12 +30,14 @@ if TYPE_CHECKING:
 TRIVIAL_BELOW, HARD_FROM = 34, 47
 """Between look-ups and school word problems, and between those and competition mathematics; the sets overlap."""
 FEW_WORDS, FEW_WORDS_BELOW = 8, 40
+MANY_LINES = 24
+"""Lines from which more add no more."""
 LOOKUP = 4
 """Base of a plain question for a fact; the same asked as an instruction starts at `_BASE`."""
 SUM = 5
 """What a sum of a few numbers and signs is set to."""
 
-_BASE: dict[Task, int] = {
+_BASE: dict[Task, float] = {
     "code": 24,
     "math": 20,
     "reasoning": 24,
@@ -46,6 +48,9 @@ _BASE: dict[Task, int] = {
     "factual": 16,
     "chat": 0,
 }
+_LENGTH = tuple(min(30.0, 5.5 * math.log2(1 + words / 8)) for words in range(400))
+"""What so many words add; more add no more."""
+_TELLING = REASONING_WORDS | CONSTRAINT_WORDS
 _ASKING = QUESTION_WORDS | AUXILIARIES | MODALS
 _WORKED_OUT: frozenset[Task] = frozenset(["code", "math", "reasoning", "analysis"])
 _SMALL_SUM = re.compile(r"^\W*(?:what(?:'s| is)|calculate|compute)?\s*[\d\s.,+*/x×÷^()=?-]{3,40}$")
@@ -55,18 +60,17 @@ def surface(features: Features, shown: AbstractSet[str], task: Task, *, numbers:
     """Add up what makes prompts hard, 0–100; each part has its ceiling."""
     if numbers and _SMALL_SUM.match(features.lower):
         return SUM
-    thought, bound, more = len(REASONING_WORDS & shown), len(CONSTRAINT_WORDS & shown), features.questions - 1
-    return min(
-        100.0,
-        (LOOKUP if task == "factual" and _is_lookup(features) else _BASE[task])
-        + min(30.0, 5.5 * math.log2(1 + features.words / 8))
-        + (min(24.0, 8.0 * thought) if thought else 0.0)
-        + (min(16.0, 4.0 * bound) if bound else 0.0)
-        + (min(8.0, 1.0 * numbers) if numbers else 0.0)
-        + (min(6.0, 2.0 * more) if more > 0 else 0.0)
-        + min(8.0, features.lines / 3)
-        + (8.0 if compound else 0.0),
-    )
+    score = LOOKUP if task == "factual" and _is_lookup(features) else _BASE[task]
+    score += _LENGTH[features.words] if features.words < len(_LENGTH) else 30.0
+    if telling := _TELLING & shown:
+        score += min(24.0, 8.0 * len(REASONING_WORDS & telling))
+        score += min(16.0, 4.0 * len(CONSTRAINT_WORDS & telling))
+    if numbers:
+        score += min(8.0, 1.0 * numbers)
+    if features.questions > 1:
+        score += min(6.0, 2.0 * (features.questions - 1))
+    score += features.lines / 3 if features.lines < MANY_LINES else MANY_LINES / 3
+    return min(100.0, score + 8.0 if compound else score)
 
 
 def _is_lookup(features: Features) -> bool:

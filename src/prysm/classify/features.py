@@ -38,6 +38,12 @@ IMAGE_TOKENS, SMALL_IMAGE_TOKENS = 1_000, 85
 """Of a photograph at most vendors, and of one that is to be looked at coarsely (OpenAI)."""
 
 _WORD = re.compile(r"[a-zß-öø-ɏ][a-zß-öø-ɏ'+#]*|\d+")
+_ODD = b"\0"
+_SPACED = bytes.maketrans(
+    bytes(range(128)),
+    bytes(byte if chr(byte).islower() else 0 if chr(byte) in "'+#0123456789" else 32 for byte in range(128)),
+)
+"""Letters stay, `_ODD` stands for what else `_WORD` knows, and the rest is space."""
 _QUOTED = re.compile(r"\"[^\"\n]{12,400}\"|[“„«][^“”«»\n]{12,400}[”“»]|(?<!\w)'(?=\w)[^\n]{12,400}?'(?!\w)")
 QUOTED_SPACES = 3
 """Four quoted words or more: material to work on, not a request. Fewer are a name."""
@@ -49,8 +55,8 @@ _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 class Features:
     """One prompt: its ends in `text` and `lower`, and counts of the whole.
 
-    `asking` is `lower` without what it quotes. `found` are the words and digit runs, those of a quote only where the
-    prompt is not an order, as in `Translate "…"`: there it is material, in a question part of what is asked.
+    `asking` is `lower` without what it quotes. `found` are the words, and `0` for digits; those of a quote only where
+    the prompt is not an order, as in `Translate "…"`: there it is material, in a question part of what is asked.
     """
 
     text: str
@@ -65,30 +71,41 @@ class Features:
 
 def read(messages: Sequence[Message], toolbox: Toolbox | None = None) -> Features:
     """Look at the last user message; count tokens over all messages and the definitions of tools."""
-    prompt = asked(messages)
-    sample = _ends(prompt, SAMPLE_CHARS, SAMPLE_CHARS)
-    text = _ends(sample, FIRST_CHARS, LAST_CHARS)
-    lower = text.lower()
-    asking = _unquoted(lower)
+    prompt = sample = text = asked(messages)
+    if len(prompt) > FIRST_CHARS + LAST_CHARS:
+        sample = _ends(prompt, SAMPLE_CHARS, SAMPLE_CHARS)
+        text = _ends(sample, FIRST_CHARS, LAST_CHARS)
+    lower = asking = text.lower()
+    if '"' in lower or "'" in lower or not lower.isascii():
+        asking = _unquoted(lower)
     words = _words(sample)
     chars, beside = _lengths(messages, toolbox)
-    return Features(
-        text=text,
-        lower=lower,
-        asking=asking,
-        found=_WORD.findall(asking if asking is not lower and _OPENING.split(asking, 1)[0] in COMMANDS else lower),
-        words=words if sample is prompt else round(words * len(prompt) / len(sample)),
-        prompt_tokens=_tokens(sample, words, chars) + beside,
-        questions=sample.count("?") + sample.count("？"),
-        lines=sample.count("\n") + 1,
+    return Features(  # by position: it is made for every request, and names cost more than half of that
+        text,
+        lower,
+        asking,
+        _found(asking if asking is not lower and _OPENING.split(asking, 1)[0] in COMMANDS else lower),
+        words if sample is prompt else round(words * len(prompt) / len(sample)),
+        _tokens(sample, words, chars) + beside,
+        sample.count("?") + sample.count("？"),
+        sample.count("\n") + 1,
     )
+
+
+def _found(lower: str) -> list[str]:
+    """List words, and `0` for digits. Where words are letters and no more, as mostly, to split is far cheaper."""
+    if lower.isascii():
+        spaced = lower.encode().translate(_SPACED)
+        if _ODD not in spaced:
+            return spaced.decode().split()
+    return ["0" if word < "a" else word for word in _WORD.findall(lower)]
 
 
 def asked(messages: Sequence[Message]) -> str:
     """Return what the last user turn says; with none, what the last turn says."""
     for message in reversed(messages):
         if message.role == "user":
-            return message.text
+            return message.content if isinstance(message.content, str) else message.text
     return messages[-1].text if messages else ""
 
 
@@ -107,8 +124,9 @@ def _words(text: str) -> int:
     """Count words; a script without spaces has about one per two characters."""
     evenly = len(text) > COUNTED_CHARS and "  " not in text and "\n\n\n" not in text
     spaced = _gaps(text) if evenly else len(text.split())
-    unspaced = not text.isascii() and spaced * SPACELESS < len(text)
-    return spaced + len(_CJK.findall(text)) // 2 if unspaced else spaced
+    if text.isascii() or spaced * SPACELESS >= len(text):
+        return spaced
+    return spaced + len(_CJK.findall(text)) // 2
 
 
 def _lengths(messages: Sequence[Message], toolbox: Toolbox | None) -> tuple[int, int]:
@@ -141,9 +159,10 @@ def _tokens(sample: str, words: int, chars: int) -> int:
     """Estimate tokens of `chars` characters like `sample`: the mean of a count by characters and one by words."""
     if not chars:
         return 0
+    length = len(sample)
     if sample.isascii():
-        estimate = (len(sample) / CHARS_PER_TOKEN + words * TOKENS_PER_WORD) / 2
+        estimate = (length / CHARS_PER_TOKEN + words * TOKENS_PER_WORD) / 2
     else:
-        extra_bytes = len(sample.encode("utf-8", "surrogatepass")) - len(sample)
-        estimate = len(sample) / CHARS_PER_TOKEN + extra_bytes * TOKENS_PER_EXTRA_BYTE
-    return max(1, round(estimate * chars / max(1, len(sample))))
+        extra_bytes = len(sample.encode("utf-8", "surrogatepass")) - length
+        estimate = length / CHARS_PER_TOKEN + extra_bytes * TOKENS_PER_EXTRA_BYTE
+    return round(estimate * chars / (length or 1)) or 1

@@ -13,8 +13,7 @@ import struct
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from itertools import compress, repeat
-from operator import add
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from prysm.core.model import TASKS
@@ -35,6 +34,7 @@ FEW, UNIT = 16, 4.0
 """The sum over n signs is scaled by UNIT / √n, n at least FEW: a long prompt is no surer than a short one."""
 COMPOUND, DIFFICULTY = "compound", "difficulty"
 LANES = (*TASKS, COMPOUND, DIFFICULTY)
+_DAMPED = UNIT / math.sqrt(FEW)
 _SUMS = struct.Struct(f"<{len(LANES) + 1}I")
 
 
@@ -54,7 +54,8 @@ class Reading:
 class Weights:
     """Weights of every sign over `LANES`: packed in `table`, with a scale (one for all tasks) and a bias a lane.
 
-    `speaks` names the strong signs of each lane, each with its place among them, the heaviest first.
+    `speaks` names the strong signs of each lane, each with its place among them, the heaviest first; `strong` are
+    the same as sets, which meet a set in half the time.
     """
 
     version: str
@@ -62,6 +63,7 @@ class Weights:
     biases: tuple[float, ...]
     table: Mapping[str, int]
     speaks: Mapping[str, Mapping[str, int]]
+    strong: Mapping[str, frozenset[str]]
 
     @classmethod
     def parse(cls, text: str) -> Weights:
@@ -77,25 +79,27 @@ class Weights:
                 f"These weights are not for this classifier. Fit them again: {len(names)} signs with lanes {LANES}."
             )
         speaks = {lane: _strong(names, weights[at :: len(LANES)]) for at, lane in enumerate(LANES)}
-        return cls(raw["version"], tuple(raw["scales"]), tuple(raw["biases"]), _packed(names, weights), speaks)
+        strong = {lane: frozenset(places) for lane, places in speaks.items()}
+        table = _packed(names, weights)
+        return cls(raw["version"], tuple(raw["scales"]), tuple(raw["biases"]), table, speaks, strong)
 
     def read(self, shown: AbstractSet[str]) -> Reading:
         """Read one prompt by its signs. What every task has in common, the stored zeros, changes no order."""
-        total = sum(map(self.table.get, shown, repeat(0)))
+        total = sum(filter(None, map(self.table.get, shown)))
         *sums, compound, hard, known = _SUMS.unpack(total.to_bytes(_SUMS.size, "little"))
-        damp = UNIT / math.sqrt(max(FEW, known))
-        scores = list(map(add, map((damp * self.scales[0]).__mul__, sums), self.biases))
-        grade = (hard - ZERO * known) * self.scales[-1] * damp + self.biases[-1]
-        return Reading(
-            task=TASKS[scores.index(max(scores))],
-            compound=(compound - ZERO * known) * self.scales[-2] + self.biases[-2],
-            difficulty=100 * min(1.0, max(0.0, grade)),
-        )
+        zeros, scales, biases = ZERO * known, self.scales, self.biases
+        damp = UNIT / math.sqrt(known) if known > FEW else _DAMPED
+        scale = damp * scales[0]
+        scores = [scale * one + biases[at] for at, one in enumerate(sums)]
+        grade = (hard - zeros) * scales[-1] * damp + biases[-1]
+        if not 0.0 <= grade <= 1.0:
+            grade = min(1.0, max(0.0, grade))
+        return Reading(TASKS[scores.index(max(scores))], (compound - zeros) * scales[-2] + biases[-2], 100 * grade)
 
     def why(self, shown: AbstractSet[str], lane: str, most: int = 3) -> list[str]:
         """Return the signs that speak most for a lane, heaviest first."""
-        strong = self.speaks[lane]
-        return sorted(strong.keys() & shown, key=strong.__getitem__)[:most]
+        said = self.strong[lane] & shown
+        return sorted(said, key=self.speaks[lane].__getitem__)[:most] if said else []
 
 
 @cache

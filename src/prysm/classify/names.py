@@ -28,6 +28,7 @@ SHORT, LONGEST_LIST = 40, 120
 """Words up to which a prompt is read as one question, and as a list of facts to combine."""
 MOST_NAMES = 4
 
+COMPARING = RANK_WORDS | {"and", "or"}
 _ASKING = QUESTION_WORDS | AUXILIARIES | MODALS | {"between"}
 _OPENERS = (
     STOP_WORDS | QUESTION_WORDS | AUXILIARIES | IMPERATIVES | frozenset(["if", "after", "given", "near", "name"])
@@ -55,10 +56,13 @@ _SUPERLATIVE = re.compile(
 )
 
 
-def compared(text: str, lower: str, seen: AbstractSet[str], count: int) -> set[str]:
-    """Return the marks of one question about two things: `Which is older, X or Y?`, `Are X and Y both …?`."""
+def compared(text: str, lower: str, seen: AbstractSet[str]) -> set[str]:
+    """Return the marks of one question about two things: `Which is older, X or Y?`, `Are X and Y both …?`.
+
+    None but short prompts with one of the words of `COMPARING` can have any.
+    """
     has_and, has_or, than = "and" in seen, "or" in seen, not RANK_WORDS.isdisjoint(seen)
-    if count > SHORT or not (has_and or has_or or than) or "\n" in text.strip():
+    if "\n" in text.strip():
         return set()
     first = lower.split(None, 1)[0].strip("\"'(")
     if (first not in _ASKING and not text.rstrip().endswith("?")) or _SENTENCES.search(text):
@@ -119,7 +123,8 @@ def combined(text: str, lower: str, seen: AbstractSet[str], count: int) -> set[s
     """Return the marks of facts about several things to combine: `the ratio of X to Y, and of Z`."""
     if count > LONGEST_LIST:
         return set()
-    names = len(set(filter(None, map(_bare, _LONG_NAME.findall(text)))))
+    found = _LONG_NAME.findall(text)
+    names = len(set(filter(None, map(_bare, found)))) if len(found) > 1 else 0  # one is no more than none
     changing = "0" in seen and (names > 1 or "%" in lower) and len(_CHANGE.findall(lower)) > 1
     marks = {"@changes"} if changing else set()
     if names < 2:  # noqa: PLR2004 - one name is nothing to combine

@@ -51,6 +51,8 @@ _RELATIVE = re.compile(r", (?:who|whose|which|where|when) ")
 _APPOSED = re.compile(r"(?:what|which|who) [^,.?!]*(?:, [^,.?!]*)+, (?:is|are|was|were|has|have|had) ")
 """A question whose verb comes after an aside: `Which film, shot in 1950, was …?`"""
 _STOPS = re.compile(r"[.?!:;\n]")
+_JOINED = re.compile(rf"and\s+(?:{'|'.join(sorted(QUESTION_WORDS | MAKES))})\s")
+"""Without it there are no two matters: one search spares most prompts that look."""
 _ARTICLES = frozenset(["a", "an", "one", "two", "three", "some", "me"])
 """What stands before a thing that is new; `the` points to one that was named."""
 _WISH = re.compile(
@@ -76,7 +78,8 @@ def requests(lower: str, seen: AbstractSet[str], count: int) -> set[str]:
         _questions(out, lower)
     if "\n" in lower and len([word for word in _ITEM.findall(f"\n{lower}") if word in _TASKS]) > 1:
         out.add("@items")
-    if _FIRST_ITEM.search(lower) and _enumerated(lower):
+    second = "2" in lower or "b." in lower or "b)" in lower or "b:" in lower
+    if second and _FIRST_ITEM.search(lower) and _enumerated(lower):
         out.add(ENUMERATED)
     if not seen.isdisjoint(("questions", "tasks", "requests")) and _FOLLOWING.search(lower):
         out.add("@following")
@@ -85,17 +88,18 @@ def requests(lower: str, seen: AbstractSet[str], count: int) -> set[str]:
 
 def _opener(clause: str, commands: AbstractSet[str]) -> str:
     """Return the word with which the clause asks for something, or nothing."""
-    words = clause.split(None, OPENING_WORDS)[:OPENING_WORDS]
-    for at, raw in enumerate(words):
+    words = clause.split(None, OPENING_WORDS)
+    if len(words) > OPENING_WORDS:
+        words.pop()
+    for at, raw in enumerate(words, 1):
         word = raw if raw.isalpha() else raw.strip("\"'()*-:,")
-        if word == "when" and not _SUBJECTS.isdisjoint(words[at + 1 : at + 2]):
-            return ""
-        if word in QUESTION_WORDS or (word in commands and len(words) > at + 1):
-            return word
-        if at == 0 and word in AUXILIARIES:
-            return word
-        if word not in LEADS:
-            return ""
+        if word in LEADS:
+            continue
+        if word in commands:
+            return word if at < len(words) else ""
+        if word in QUESTION_WORDS:
+            return "" if word == "when" and not _SUBJECTS.isdisjoint(words[at : at + 1]) else word
+        return word if at == 1 and word in AUXILIARIES else ""
     return ""
 
 
@@ -149,16 +153,16 @@ def _spoken(out: set[str], lower: str, sentences: str) -> None:
     clauses = [_opener(clause, COMMANDS) for clause in split if " " in clause.strip()]
     if not clauses:
         return
-    if "and" in lower and _two_matters(lower):
+    if _JOINED.search(lower) and _two_matters(lower):
         out.add("@two_matters")
-    asked = len([opener for opener in clauses if opener])
-    if any(clauses[1:]) and (clauses[0] or _WISH.match(lower)):
+    first, asked = clauses[0], len(clauses) - clauses.count("")
+    if asked > bool(first) and (first or _WISH.match(lower)):
         out.add("@ask_and_ask")
-        spoken = clauses[0] not in _WRITTEN and "." not in lower.rstrip(".?!")
+        spoken = first not in _WRITTEN and "." not in lower.rstrip(".?!")
         if spoken and not ORDERS.isdisjoint(clauses[1:]):
             out.add("@ask_and_order")
     if asked > 1:
-        out.add(f"@spoken{min(MOST, asked)}" if clauses[0] else f"@spoken_late{min(3, asked)}")
+        out.add(f"@spoken{min(MOST, asked)}" if first else f"@spoken_late{min(3, asked)}")
     if " and then " in lower or " and also " in lower:
         _and_then(out, lower, asked)
 

@@ -10,11 +10,13 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from prysm.classify.names import combined, compared
+from prysm.classify.names import COMPARING, SHORT, combined, compared
 from prysm.classify.requests import requests
 from prysm.classify.words import CODE_NAMES, LANGUAGES, QUANTIFIERS, STOP_WORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from prysm.classify.features import Features
 
 FIRST_WORDS, LAST_WORDS = 100, 50
@@ -24,6 +26,7 @@ LISTED = 8
 LONGEST_SYLLOGISM = 120
 MOST_LENGTH, MOST_NUMBERS, MOST_MARKS, MOST_QUESTIONS = 7, 5, 3, 3
 
+_TELLING = QUANTIFIERS | CODE_NAMES | LANGUAGES
 _FOREIGN = re.compile(r"[^\x00-\x7f]{2,}")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{2,}")
 _LATEX = re.compile(r"\\[a-z]{2,}|\$[^$\n]{1,80}\$")
@@ -48,7 +51,7 @@ _WORD_WANTED = re.compile(
     rf"|\b{_LANGUAGE} (?:word|term|name|phrase|expression|equivalent|translation)s? (?:for|of)\b"
 )
 """`How do you say … in German?`, `the French word for …`."""
-_LENGTHS = tuple(f"#words{bits}" for bits in range(MOST_LENGTH + 1))
+_LENGTHS = tuple(f"#words{min(MOST_LENGTH, bits)}" for bits in range(64))
 _ASKED = tuple(f"#questions{count}" for count in range(MOST_QUESTIONS + 1))
 """Made once: a string that is made anew is also hashed anew."""
 _OPTION = re.compile(r"\n[ \t]*\(?[A-Ea-e][.)] ")
@@ -57,15 +60,16 @@ _OPTION = re.compile(r"\n[ \t]*\(?[A-Ea-e][.)] ")
 def signs(features: Features) -> set[str]:
     """Return every sign of the prompt, in bounded time: some 20 µs for a sentence."""
     text, lower, found, count = features.text, features.lower, features.found, features.words
-    words = ["0" if word < "a" else word for word in found]
-    if len(words) > FIRST_WORDS + LAST_WORDS:
-        words = words[:FIRST_WORDS] + words[-LAST_WORDS:]
+    words = found if len(found) <= FIRST_WORDS + LAST_WORDS else found[:FIRST_WORDS] + found[-LAST_WORDS:]
     seen = set(words)
-    structure = requests(features.asking, seen, count)
+    out = requests(features.asking, seen, count)
     if text[1:] != lower[1:]:
-        structure |= combined(text, lower, seen, count)
-    structure |= compared(text, lower, seen, count)
-    out = seen | (structure or {"@none"})
+        out |= combined(text, lower, seen, count)
+    if count <= SHORT and not COMPARING.isdisjoint(seen):
+        out |= compared(text, lower, seen)
+    if not out:
+        out.add("@none")
+    out |= seen
     out.update(map("_".join, pairwise(words)))
     if words:
         out.add(f"^{words[0]}")
@@ -73,13 +77,20 @@ def signs(features: Features) -> set[str]:
     _shape(out, text, lower, count)
     if "0" in seen:
         _numbers(out, lower, found)
-    if count <= LONGEST_SYLLOGISM and not QUANTIFIERS.isdisjoint(seen) and _is_syllogism(features.asking):
-        out.add("#syllogism")
-    if not CODE_NAMES.isdisjoint(seen):
-        out.add("#code_name")
-    if not LANGUAGES.isdisjoint(seen) and _WORD_WANTED.search(features.asking):
-        out.add("#word_wanted")
+    if telling := _TELLING & seen:
+        _told(out, features, telling)
     return out
+
+
+def _told(out: set[str], features: Features, telling: AbstractSet[str]) -> None:
+    """What a few words may stand for: a syllogism, code, a word wanted in a language."""
+    asking = features.asking
+    if features.words <= LONGEST_SYLLOGISM and not QUANTIFIERS.isdisjoint(telling) and _is_syllogism(asking):
+        out.add("#syllogism")
+    if not CODE_NAMES.isdisjoint(telling):
+        out.add("#code_name")
+    if not LANGUAGES.isdisjoint(telling) and _WORD_WANTED.search(asking):
+        out.add("#word_wanted")
 
 
 def _is_syllogism(lower: str) -> bool:
@@ -92,7 +103,7 @@ def _is_syllogism(lower: str) -> bool:
 
 def _shape(out: set[str], text: str, lower: str, count: int) -> None:
     """Length, lines and punctuation."""
-    out.add(_LENGTHS[min(MOST_LENGTH, count.bit_length())])
+    out.add(_LENGTHS[count.bit_length()])
     if '"' in text or "“" in text:
         out.add("#quote")
     if not text.isascii():
@@ -100,9 +111,19 @@ def _shape(out: set[str], text: str, lower: str, count: int) -> None:
         _foreign(out, lower[:FOREIGN_CHARS])
     if _MARKED.search(lower) or ".py" in lower:
         _marks(out, text, lower)
-    if lower.startswith(("def ", "import ", "from ", "class ")) or "```" in lower or _CODE_LINE.search(lower):
+    lined = "\n" in lower
+    if lower.startswith(("def ", "import ", "from ", "class ")) or (lined and _CODE_LINE.search(lower)):
         out.add("#code")
-    _lined(out, text, lower, count)
+    if lined and "\n" in lower.strip():
+        out.add("#lines")
+        if len(_OPTION.findall(text)) > 1:
+            out.add("#options")
+    elif count >= LISTED and "?" not in text and "." not in text and text.count(",") >= count - 2:
+        out.add("#bare_list")
+    if questions := text.count("?"):
+        out.add(_ASKED[min(MOST_QUESTIONS, questions)])
+        if lower.rstrip().endswith("?"):
+            out.add("#ends?")
 
 
 def _foreign(out: set[str], opening: str) -> None:
@@ -113,6 +134,8 @@ def _foreign(out: set[str], opening: str) -> None:
 
 def _marks(out: set[str], text: str, lower: str) -> None:
     out.update([sign for mark, sign in _MARKS if mark in text])
+    if "```" in lower:
+        out.add("#code")
     if ("\\" in text or "$" in text) and _LATEX.search(text):
         out.add("#latex")
     marks = len([mark for mark in _CODE_MARKS if mark in lower])
@@ -121,22 +144,6 @@ def _marks(out: set[str], text: str, lower: str) -> None:
 
 
 def _numbers(out: set[str], lower: str, found: list[str]) -> None:
-    numbers = len([word for word in found if word < "a"])
-    out.add(f"#numbers{min(MOST_NUMBERS, numbers.bit_length())}")
+    out.add(f"#numbers{min(MOST_NUMBERS, found.count('0').bit_length())}")
     if _ARITHMETIC.search(lower):
         out.add("#arithmetic")
-
-
-def _lined(out: set[str], text: str, lower: str, count: int) -> None:
-    lines = "\n" in lower.strip()
-    if lines:
-        out.add("#lines")
-        if len(_OPTION.findall(text)) > 1:
-            out.add("#options")
-    questions = text.count("?")
-    if questions:
-        out.add(_ASKED[min(MOST_QUESTIONS, questions)])
-        if lower.rstrip().endswith("?"):
-            out.add("#ends?")
-    elif not lines and count >= LISTED and "." not in text and text.count(",") >= count - 2:
-        out.add("#bare_list")
