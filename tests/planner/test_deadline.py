@@ -110,9 +110,9 @@ def test_a_ladder_keeps_its_strong_rung_where_that_makes_it(
 
 def test_a_strong_rung_that_takes_too_long_by_itself_goes_first() -> None:
     ladder, hurried = Crew("cascade", (QUICK, BRISK, SLOW), ""), ask(strategy="cascade", deadline_s=2)
-    ranked = tuple(Ranked(m, 0.5, None, 0.0) for m in ladder.models)
+    ranked = tuple(Ranked(m, 0.5, None) for m in ladder.models)
     situation = Situation(hurried, profile(), POLICIES["balanced"], "balanced", ranked)
-    assert deadline.fit(ladder, situation)[0].models == (QUICK, BRISK)
+    assert deadline.fit(ladder, situation, 2)[0].models == (QUICK, BRISK)
 
 
 def test_a_deadline_that_leaves_room_changes_nothing() -> None:

@@ -51,57 +51,59 @@ class Planner:
             return embedding_plan(
                 request, profile, self._embedders(request), self.catalog, self._policy("balanced")
             )
-        refuse_unread(request)
+        if request.strategy is not None:
+            refuse_unread(request, request.strategy)
+            situation = self._situation(request, profile)
+            crew = muster(request.strategy, situation)
+            return self._finish(situation, crew, f"Strategy {request.strategy} was asked for")
         situation = self._situation(request, profile)
-        if not request.orchestrated:
-            return self._finish(situation, *_one_model(situation))
-        if request.strategy is None:
-            return self._finish(situation, *_by_policy(situation))
-        crew = muster(request.strategy, situation)
-        return self._finish(situation, crew, f"Strategy {request.strategy} was asked for")
+        return self._finish(situation, *(_one_model if request.policy is None else _by_policy)(situation))
 
     def _situation(self, request: ChatRequest, profile: Profile) -> Situation:
         policy = self._policy(request.policy or "balanced")
         mode = MODE_OF_LEVEL[table.level(policy)] if request.orchestrated else request.routing_mode
         pool = narrow(self._candidates(request), request, profile, self.catalog.provider)
         return Situation(
-            request=request,
-            profile=profile,
-            policy=policy,
-            mode="direct" if request.pinned else mode,
-            ranked=rank(pool.models, profile, mode),
-            excluded=pool.excluded,
-            unsuited=pool.unsuited,
-            aggregator=self._aggregator(request, profile) if request.aggregator else None,
-            judge=self._judge(request, profile) if request.judge else None,
+            request,
+            profile,
+            policy,
+            "direct" if request.pinned else mode,
+            rank(pool.models, profile, mode),
+            pool.excluded,
+            self._aggregator(request, profile) if request.aggregator else None,
+            self._judge(request, profile) if request.judge else None,
+            pool.unsuited,
         )
 
     def _finish(self, situation: Situation, crew: Crew, why: str) -> Plan:
-        request, profile = situation.request, situation.profile
-        check_strategy(crew.strategy, request)
-        crew, late = deadline.fit(crew, situation)
+        request, profile, models = situation.request, situation.profile, situation.models
+        late: tuple[str, ...] = ()
+        if request.allowed_strategies is not None:
+            check_strategy(crew.strategy, request.allowed_strategies)
+        if request.deadline_s is not None:
+            crew, late = deadline.fit(crew, situation, request.deadline_s)
         crew, cap, dear = budget.fit(crew, request)
         said = (*crew.degraded, *late, *dear, *unread(request, crew))
-        fallbacks, unfit = self._fallbacks(situation, crew)
-        return Plan(
-            strategy=crew.strategy,
-            policy=situation.policy,
-            mode=situation.mode,
-            profile=profile,
-            models=crew.models,
-            reason=_reason(why, crew, said),
-            estimated=partial(budget.estimate, crew, fallbacks, request, profile, cap),
-            forced=request.strategy is not None or request.pinned is not None,
-            aggregator=crew.aggregator,
-            judge=crew.judge,
-            fallbacks=fallbacks,
-            alternatives=_alternatives(situation, crew, unfit),
-            baseline=strongest(situation.models, profile),
-            samples=crew.samples,
-            rounds=crew.rounds,
-            layers=crew.layers,
-            max_tokens=cap,
-            degraded=tuple(dict.fromkeys(said)),
+        fallbacks, unfit = self._fallbacks(situation, crew, models)
+        return Plan(  # by position, in the order of its fields: names take longer than all the rest
+            crew.strategy,
+            situation.policy,
+            situation.mode,
+            profile,
+            crew.models,
+            _reason(why, crew, said),
+            partial(budget.estimate, crew, fallbacks, request, profile, cap),
+            request.strategy is not None or request.pinned is not None,
+            crew.aggregator,
+            crew.judge,
+            fallbacks,
+            _alternatives(situation, crew, unfit),
+            strongest(models, profile),
+            crew.samples,
+            crew.rounds,
+            crew.layers,
+            cap,
+            tuple(dict.fromkeys(said)) if said else (),
         )
 
     def _policy(self, name: str) -> Policy:
@@ -113,7 +115,7 @@ class Planner:
 
     def _candidates(self, request: ChatRequest) -> Sequence[Model]:
         if request.pinned is not None:
-            if set(request.models) - {request.pinned}:
+            if request.models and set(request.models) != {request.pinned}:
                 raise InvalidRequest(
                     "'models' names others than 'model': leave out 'models', or ask 'auto' or 'prysm/…' for its choice "
                     "of them.",
@@ -208,8 +210,10 @@ class Planner:
             raise _of_the_other_kind(model, param)
         return model
 
-    def _fallbacks(self, situation: Situation, crew: Crew) -> tuple[tuple[Model, ...], Unfit]:
-        """Ordered targets for when a lone model fails: the caller's, the operator's, else the next best.
+    def _fallbacks(
+        self, situation: Situation, crew: Crew, pool: tuple[Model, ...]
+    ) -> tuple[tuple[Model, ...], Unfit]:
+        """Ordered targets for when a lone model fails: the caller's, the operator's, else the next best of the pool.
 
         Beside them those of the operator's that cannot take the request; one of the caller's raises.
         """
@@ -218,14 +222,14 @@ class Planner:
         if crew.strategy != "single":
             return (), ()
         chain = () if request.models else self.fallbacks.get(first.id, ())
-        if models := asked or [self.catalog.get(name) for name in chain]:
-            others = allowed(models, request)
+        if asked or chain:
+            others = allowed(asked or [self.catalog.get(name) for name in chain], request)
             return self._able([m for m in others if m is not first and not m.embeds], situation)
         if request.models:
-            return tuple(model for model in situation.models if model is not first), ()
-        if is_named(request):
+            return tuple(model for model in pool if model is not first), ()
+        if is_named(request) or len(pool) == 1:
             return (), ()
-        return tuple(model for model in situation.models if model not in crew.models)[:MOST_FALLBACKS], ()
+        return tuple(model for model in pool if model not in crew.models)[:MOST_FALLBACKS], ()
 
     def _able(self, models: Sequence[Model], situation: Situation) -> tuple[tuple[Model, ...], Unfit]:
         """Those of a chain that are live and can take the request, and those that cannot, with the reason."""

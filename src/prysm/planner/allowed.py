@@ -34,10 +34,9 @@ def allowed_strategy(chosen: StrategyName, why: str, request: ChatRequest) -> tu
     return other, f"{why}; this key does not allow {chosen}"
 
 
-def check_strategy(strategy: StrategyName, request: ChatRequest) -> None:
+def check_strategy(strategy: StrategyName, within: frozenset[str]) -> None:
     """Raise `Forbidden` when a plan came down to a strategy that the key does not allow."""
-    within = request.allowed_strategies
-    if within is not None and strategy not in within:
+    if strategy not in within:
         raise Forbidden(
             f"This request comes down to the strategy {strategy!r}, which this key does not allow. It allows "
             f"{', '.join(sorted(within)) or 'none'}: ask for one of them at /v2/orchestrate.",

@@ -20,11 +20,9 @@ PAIR = 2
 """Cheap models that a cascade asks at once."""
 
 
-def fit(crew: Crew, situation: Situation) -> tuple[Crew, tuple[str, ...]]:
+def fit(crew: Crew, situation: Situation, deadline_s: float) -> tuple[Crew, tuple[str, ...]]:
     """The crew and notes that are expected to make the caller's deadline; time that is unknown counts as none."""
-    if situation.request.deadline_s is None:
-        return crew, ()
-    limit = situation.request.deadline_s * 1000
+    limit = deadline_s * 1000
     wanted, less = crew, crew
     while expected_ms(less) > limit:
         shorter = _shorter(less, situation.request, limit) or _alone(less, situation)

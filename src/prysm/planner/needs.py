@@ -53,7 +53,7 @@ def needs(request: ChatRequest) -> tuple[Need, ...]:
         found["reasoning"] = "reasoning_effort" if sampling.effort else "thinking"
     if sampling.own and "audio" in sampling.own.get("modalities", ()):
         found.setdefault("audio", "modalities")
-    return tuple([Need(*item) for item in found.items()])
+    return tuple([Need(*item) for item in found.items()]) if found else ()
 
 
 def bars(request: ChatRequest) -> tuple[Need, ...]:

@@ -39,14 +39,12 @@ _said = attrgetter(*(_OWN_NAMES.get(name, name) for name in READ_BY))
 _NOTHING_SAID = (None,) * len(READ_BY)
 
 
-def refuse_unread(request: ChatRequest) -> None:
+def refuse_unread(request: ChatRequest, strategy: StrategyName) -> None:
     """Raise when the caller forced a strategy and says what that strategy does not listen to."""
-    if request.strategy is None:
-        return
-    for name in _unread(request, request.strategy):
+    for name in _unread(request, strategy):
         if name not in WIDTHS:
             raise UnsupportedParameter(
-                f"The strategy {request.strategy} does not read '{name}'; {_subject(READ_BY[name])}. "
+                f"The strategy {strategy} does not read '{name}'; {_subject(READ_BY[name])}. "
                 f"Leave it out, or use one of those.",
                 param=name,
             )

@@ -47,7 +47,8 @@ def narrow(
             "No model is live. Set a provider key (OPENAI_API_KEY, …), list a provider in prysm.toml, "
             "or install the local model with `prysm models pull local`."
         )
-    found = judged(candidates, request, profile, provider, named=is_named(request))
+    named = is_named(request)
+    found = judged(candidates, request, profile, provider, named=named)
     kept = tuple([model for model, why in found if why is None])
     if len(kept) == len(candidates):
         return Pool(kept, ())
@@ -55,7 +56,7 @@ def narrow(
         found = [(model, None if why and why.param == "deadline_s" else why) for model, why in found]
         kept = tuple([model for model, why in found if why is None])
     excluded = [(model, why) for model, why in found if why is not None]
-    if not kept or (excluded and is_named(request)):
+    if not kept or (excluded and named):
         raise refused(excluded, profile)
     unsuited = tuple(model for model, why in excluded if why.param == "model")
     return Pool(kept, tuple((model, why.reason) for model, why in excluded), unsuited)
@@ -102,10 +103,13 @@ def exclusion(
 ) -> Exclusion | None:
     """Why `model` cannot take the request, or None when it can; `unsaid` is what its format has no word for."""
     # Of texts to embed each has to fit by itself, and the host that counts their tokens says so.
-    if request.embed is None and not fits(model, profile.prompt_tokens, request.sampling.max_tokens):
-        return Exclusion(
-            f"its context of {model.context_window} tokens is too short", "Shorten the prompt", "messages"
-        )
+    window = model.context_window
+    if (
+        window is not None
+        and request.embed is None
+        and not fits(window, profile.prompt_tokens, request.sampling.max_tokens)
+    ):
+        return Exclusion(f"its context of {window} tokens is too short", "Shorten the prompt", "messages")
     if unsaid is not None:
         return unsayable(unsaid, request)
     for need in wanted:
@@ -141,10 +145,9 @@ def insists(model: Model, barred: Sequence[Need]) -> Exclusion | None:
     return None
 
 
-def fits(model: Model, prompt_tokens: int, max_tokens: int | None) -> bool:
-    """Whether prompt and answer fit the model's context; an unknown context is taken to fit."""
-    wanted = min(max_tokens or MIN_OUTPUT_TOKENS, MIN_OUTPUT_TOKENS)
-    return model.context_window is None or prompt_tokens + wanted <= model.context_window
+def fits(window: int, prompt_tokens: int, max_tokens: int | None) -> bool:
+    """Whether prompt and answer fit a model's context, an unknown one aside: that is taken to fit."""
+    return prompt_tokens + min(max_tokens or MIN_OUTPUT_TOKENS, MIN_OUTPUT_TOKENS) <= window
 
 
 def refused(excluded: Sequence[tuple[Model, Exclusion]], profile: Profile) -> InvalidRequest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ PRICE_WEIGHT: Mapping[RoutingMode, float] = MappingProxyType({"quality": 0.01, "
 EASE: Mapping[Difficulty, float] = MappingProxyType({"trivial": 0.85, "normal": 0.30, "hard": 0.0})
 """Share of a model's expected errors that an easier prompt takes away: everyone can do a trivial one."""
 
-_utility = attrgetter("utility")
 _PENNY_FLOOR_NANO = 1_000
 """A millionth of a dollar: below it prices do not differ (a model on this machine costs nothing)."""
 
@@ -34,20 +32,18 @@ class Ranked:
     model: Model
     quality: float
     cost_nano: int | None
-    utility: float
 
 
 def rank(models: Sequence[Model], profile: Profile, mode: RoutingMode) -> tuple[Ranked, ...]:
     """Best value first; equal values keep the catalog's order, so routing is deterministic."""
-    costs = [expected_cost(model, profile) for model in models]
-    dearest = max([cost for cost in costs if cost is not None], default=0) if None in costs else 0
-    weight = PRICE_WEIGHT[mode]
-    rows = []
-    for at, cost in enumerate(costs):
-        quality = expected_quality(models[at], profile)
-        utility = quality - weight * _decades(dearest if cost is None else cost)
-        rows.append(Ranked(models[at], quality, cost, utility))
-    rows.sort(key=_utility, reverse=True)
+    rows = [Ranked(model, expected_quality(model, profile), expected_cost(model, profile)) for model in models]
+    if len(rows) > 1:
+        dearest = max([row.cost_nano for row in rows if row.cost_nano is not None], default=0)
+        weight = PRICE_WEIGHT[mode]
+        rows.sort(
+            key=lambda row: row.quality - weight * _decades(dearest if row.cost_nano is None else row.cost_nano),
+            reverse=True,
+        )
     return tuple(rows)
 
 

@@ -6,6 +6,7 @@ another provider's tool call, and thoughts of another's that no answer waits for
 
 from __future__ import annotations
 
+from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -51,13 +52,29 @@ LARGEST_BATCH_GEMINI = 100
 """Inputs of one `batchEmbedContents`; the API refuses more."""
 IMAGES_ANTHROPIC = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 FILES_ANTHROPIC = frozenset({"application/pdf", "text/plain"})
+_wishes = attrgetter("top_k", "stop", "effort", "thinking_tokens", "thinking_display")
+_NO_WISHES = (None, (), None, None, None)
+"""What of the sampling OpenAI's format may not express; few requests hold any of it."""
+
 FILE_ID_ANTHROPIC = "file_"
 """How ids of Anthropic's files begin; OpenAI's begin with `file-`."""
 
 
 def inexpressible(kind: WireFormat, request: ChatRequest | ModelCall) -> str | None:
     """The first field of a request, or of one call, that `kind` cannot express, or None. Names are OpenAI's."""
+    if kind == "openai" and _is_plain(request):
+        return None
     return next(_unsaid(kind, request), None)
+
+
+def _is_plain(request: ChatRequest | ModelCall) -> bool:
+    """Whether it holds nothing that OpenAI's format may not express: asked of every request and of every call."""
+    if request.embed is not None or request.toolbox is not None or _wishes(request.sampling) != _NO_WISHES:
+        return False
+    for message in request.messages:
+        if message.thinking or message.tool_calls or message.name or type(message.content) is not str:
+            return False
+    return True
 
 
 def _unsaid(kind: WireFormat, request: ChatRequest | ModelCall) -> Iterator[str]:

@@ -7,16 +7,16 @@ by situation. `fitting` makes them from a file of outcomes; the ones shipped are
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from math import log
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from prysm.core.run import Evidence, Situation
 from prysm.errors import ConfigError
 from prysm.scoring.evidence import ANSWER_FEATURES, FORM_FEATURES, PRIOR_FEATURES, VOTE_FEATURES
-from prysm.scoring.logistic import Model
+from prysm.scoring.logistic import Model, sigmoid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +48,14 @@ FIGURES = 2
 """Numbers that a question brings from which it is to be worked out rather than known."""
 
 
+class _Way(NamedTuple):
+    """A model to assess by, and the method's name; one that was `fitted` on a class is for answers like those."""
+
+    model: Model
+    method: str
+    fitted: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Parameters:
     """Fitted models by class of task and situation; `default` ones, fitted on all classes, stand in for others.
@@ -59,6 +67,9 @@ class Parameters:
     classes: Mapping[str, Mapping[Situation, Model]]
     default: Mapping[Situation, Model]
     fallback: Parameters | None = None
+    _ways: dict[tuple[Situation, str], tuple[_Way, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def assess(self, evidence: Evidence) -> tuple[float, str] | None:
         """Return P(correct) and the method's name; `None` for a situation that was never fitted.
@@ -67,20 +78,27 @@ class Parameters:
         that is not known there either like the average class: then the method says `uncalibrated`. So it does for a
         model much better or worse than those of the outcomes, and for an answer much shorter or longer.
         """
-        return self._known(evidence) or self._average(evidence)
+        sought, features = (evidence.situation, evidence.task_class), evidence.features
+        ways = self._ways.get(sought)
+        if ways is None:
+            ways = self._ways[sought] = (*self._known(*sought), *self._average(*sought))
+        for model, method, fitted in ways:
+            if not fitted or _is_like(model, features):
+                value = sigmoid(model.logit(features))
+                return LEAST if value < LEAST else min(value, MOST), method
+        return None
 
-    def _known(self, evidence: Evidence) -> tuple[float, str] | None:
-        for name in lineage(evidence.task_class):
-            own = self.classes.get(name, {}).get(evidence.situation)
-            if own and all(own.covers(feature, evidence.features, margin) for feature, margin in NEAR.items()):
-                return _bounded(own, evidence), f"{self.name}/{evidence.situation}/{name}"
-        return self.fallback._known(evidence) if self.fallback else None  # noqa: SLF001 - one of its own kind
+    def _known(self, situation: Situation, of_class: str) -> tuple[_Way, ...]:
+        """Return what was fitted on the class, or on the one it belongs to, and then the fallback's."""
+        found = [(name, self.classes.get(name, {}).get(situation)) for name in lineage(of_class)]
+        own = tuple(_Way(model, f"{self.name}/{situation}/{name}", fitted=True) for name, model in found if model)
+        return (*own, *self.fallback._known(situation, of_class)) if self.fallback else own  # noqa: SLF001 - its own kind
 
-    def _average(self, evidence: Evidence) -> tuple[float, str] | None:
-        model = self.default.get(evidence.situation)
+    def _average(self, situation: Situation, of_class: str) -> tuple[_Way, ...]:
+        model = self.default.get(situation)
         if model is None:
-            return self.fallback._average(evidence) if self.fallback else None  # noqa: SLF001 - as above
-        return _bounded(model, evidence), f"{self.name}/{evidence.situation}/{evidence.task_class} (uncalibrated)"
+            return self.fallback._average(situation, of_class) if self.fallback else ()  # noqa: SLF001 - as above
+        return (_Way(model, f"{self.name}/{situation}/{of_class} (uncalibrated)", fitted=False),)
 
     def features(self) -> set[str]:
         """Return the names of all features that have weight."""
@@ -116,8 +134,9 @@ def lineage(name: str) -> tuple[str, ...]:
     return (name, parent) if parent and child else (name,)
 
 
-def _bounded(model: Model, evidence: Evidence) -> float:
-    return min(MOST, max(LEAST, model.probability(evidence.features)))
+def _is_like(model: Model, features: Mapping[str, float]) -> bool:
+    """Tell whether an answer is like those that a model was fitted on."""
+    return all(model.covers(name, features, margin) for name, margin in NEAR.items())
 
 
 def task_class(task: Task, form: Question) -> str:

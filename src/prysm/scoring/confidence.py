@@ -45,7 +45,8 @@ def assessed(evidence: Evidence, parameters: Parameters) -> tuple[float, str]:
 def _uncalibrated_cap(evidence: Evidence) -> float:
     """Return what a prior allows: each model of the answer's cluster doubles its odds."""
     features = evidence.features
-    models = exp(features.get("sources", 0.0))
+    sources = features.get("sources")
+    models = exp(sources) if sources else 1.0
     prior = features.get("prior", 0.0) + features.get("tier", 0.0)
     cap = min(sigmoid(prior + DOUBLED * models), MODELS_CAP if models > 1 else ONE_MODEL_CAP)
     vote = evidence.situation in {"samples", "panel"}

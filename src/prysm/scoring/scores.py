@@ -219,7 +219,8 @@ def _class(candidate: Candidate, profile: Profile, form: Question) -> str:
 
 def _standing(value: float, candidate: Candidate) -> float:
     """Cap what is no whole answer, whatever the evidence."""
-    return min(value, confidence.STANDING_CAPS[standing(candidate.completion)])
+    found = standing(candidate.completion)
+    return value if found == "whole" else min(value, confidence.STANDING_CAPS[found])
 
 
 def _stand(

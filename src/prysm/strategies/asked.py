@@ -41,16 +41,11 @@ class Asked:
     shown: int | None
     note: str | None
 
-    @property
-    def answers(self) -> bool:
-        """Whether what it brings answers the request."""
-        return self.purpose in ANSWERS
-
     def call(self, request: ChatRequest, cap: int | None, until: float | None) -> ModelCall:
         """The call that goes out; `cap` is the plan's on its output, `until` when the deadline passes."""
         sampling = self.sampling
-        if cap is not None:
-            sampling = replace(sampling, max_tokens=output_cap(self.model, cap))
+        if cap is not None and (most := output_cap(self.model, cap)) != sampling.max_tokens:
+            sampling = replace(sampling, max_tokens=most)
         toolbox, form = shape(request, self.purpose)
         return ModelCall(
             self.model, self.messages, sampling, self.sample, toolbox, form, until, None, request.embed

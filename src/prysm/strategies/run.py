@@ -14,13 +14,14 @@ from prysm.core.events import Delta, StageFinished, StageStarted, ignore
 from prysm.core.run import Candidate, Stage
 from prysm.errors import AllModelsFailed, BudgetExceeded, FailedAttempt, ProviderError, PrysmError
 from prysm.registry.cost import output_cap, tokens_at_most, worst_cost
-from prysm.strategies.asked import Asked, is_shaped
+from prysm.strategies.asked import ANSWERS, Asked, is_shaped
 from prysm.strategies.clock import Clock
 from prysm.strategies.stages import Pending
 from prysm.strategies.validity import BETTER_ASKED, WANTED, Unfit, read, repair, told
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+    from typing import Any
 
     from prysm.core.chat import Message
     from prysm.core.events import Emit
@@ -54,7 +55,7 @@ class Run:
         self._until = None if request.deadline_s is None else time.monotonic() + request.deadline_s
         self._reserved = 0
         self._told = 0
-        self._waits: list[float] = []
+        self._waits: list[float | None] = []
 
     @cached_property
     def rng(self) -> random.Random:
@@ -122,7 +123,7 @@ class Run:
         """For a call whose text the caller never sees: greedy, and free of what was meant to shape the answer."""
         return Sampling(temperature=0.0, max_tokens=self.request.sampling.max_tokens)
 
-    async def ask(  # noqa: PLR0913 - what there is to say about one call, by name
+    def ask(  # noqa: PLR0913 - what there is to say about one call, by name
         self,
         kind: StageKind,
         model: Model,
@@ -135,7 +136,7 @@ class Run:
         choice: int = 0,
         within: float | None = None,
         note: str | None = None,
-    ) -> Candidate:
+    ) -> Coroutine[Any, Any, Candidate]:
         """Make one call. `final` says that it is the answer, so a streaming caller sees it being written.
 
         `choice` is which version of the answer it is, where the caller asked for several.
@@ -144,16 +145,21 @@ class Run:
         `ProviderError`, or `BudgetExceeded` before the call when its worst case is over what is left. An answer that
         is not what the caller asked for is a failure, once its model was told so and has tried again.
         """
-        shown = choice if final and self.request.stream else None
-        if kind == "aggregate" and is_shaped(self.request):
+        request, shaped = self.request, is_shaped(self.request)
+        shown = choice if final and request.stream else None
+        if kind == "aggregate" and shaped:
             shown = None  # it is checked before anybody sees it: there are answers to fall back on
-        turns = tuple(messages) if messages else self.request.messages
-        asked = Asked(kind, kind, model, turns, sampling or self.request.sampling, sample, parents, shown, note)
+        turns = tuple(messages) if messages else request.messages
+        asked = Asked(kind, kind, model, turns, sampling or request.sampling, sample, parents, shown, note)
+        return self._checked(asked, within) if shaped else self._once(asked, within)
+
+    async def _checked(self, asked: Asked, within: float | None) -> Candidate:
+        """The answer, which has to fit; a model whose answer does not is told so, once."""
         began = time.perf_counter()
         try:
             return await self._once(asked, within)
         except Unfit as unfit:
-            if shown in self.shown:
+            if asked.shown in self.shown:
                 raise
             left = None if within is None else max(0.0, within - (time.perf_counter() - began))
             return await self._repaired(asked, unfit, left)
@@ -171,40 +177,49 @@ class Run:
         if limit == 0:
             raise self._out_of_time()
         call, shown = asked.call(self.request, self.plan.max_tokens, self._until), asked.shown
-        pending = self._pending(call, asked)
+        reserved = 0
+        if self.request.max_cost_nano is not None:  # the worst case is set aside, and again before another try
+            reserved = self._reserve(call)
+            call = replace(call, again=partial(self._set_aside, reserved))
+        pending = Pending(call, asked.kind, self.clock.ms(), asked.parents, reserved)
         if self._heard:
             await self._emit(StageStarted(asked.kind, asked.model.id))
         try:
-            completion = await self._complete(pending.call, shown, limit)
+            provider = self._providers[call.model.provider]
+            answered = provider.complete(call) if shown is None else self._show(provider, call, shown)
+            completion = await (answered if limit is None else _within(limit, answered))
         except TimeoutError:
             self._keep(self._failed(pending, shown, "cancelled", "deadline"), pending)
             await self.tell()
             raise self._out_of_time() from None
         except ProviderError as error:
             self._keep(self._failed(pending, shown, "failed", error.kind, error.attempts), pending)
-            if error.retry_after_s is not None:
-                self._waits.append(error.retry_after_s)
+            self._waits.append(error.retry_after_s)
             await self.tell()
             raise
-        except BaseException as error:  # a defect of ours: what was relayed until then is on record all the same
-            status: StageStatus = "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
-            code = PrysmError.code if status == "failed" else status
-            self._keep(self._failed(pending, shown, status, code), pending)
+        except BaseException as error:
+            self._keep(self._broken(pending, shown, error), pending)
             raise
         stage = pending.succeeded(len(self.stages), self.clock.ms(), completion, asked.note)
         candidate = Candidate(stage.i, asked.model, completion)
         if call.toolbox is not None or call.response_format is not None:
-            found = read(call, completion, seen=shown in self.shown)
-            if found.flaw is not None:
-                self._keep(replace(stage, status="failed", error="invalid_output"), pending)
-                await self.tell()
-                raise Unfit(asked.model, stage.i, told(completion), found.flaw)
-            candidate = replace(candidate, value=found.value)
+            candidate = await self._fitting(candidate, stage, pending, shown)
         self._keep(stage, pending)
-        if asked.answers:
+        if asked.purpose in ANSWERS:
             self.answers.append(candidate)
-        await self.tell()
+        if self._heard:
+            await self.tell()
         return candidate
+
+    async def _fitting(self, candidate: Candidate, stage: Stage, pending: Pending, shown: int | None) -> Candidate:
+        """The candidate with what it says as data; raises `Unfit` when that is not what the caller asked for."""
+        completion = candidate.completion
+        found = read(pending.call, completion, seen=shown in self.shown)
+        if found.flaw is not None:
+            self._keep(replace(stage, status="failed", error="invalid_output"), pending)
+            await self.tell()
+            raise Unfit(candidate.model, stage.i, told(completion), found.flaw)
+        return replace(candidate, value=found.value)
 
     def all_failed(self) -> AllModelsFailed:
         """The error of a run in which every call failed."""
@@ -216,7 +231,7 @@ class Run:
         why = f"No model's answer fits {WANTED}" if unfit else "Every model that was tried failed"
         fix = BETTER_ASKED if unfit else "Check the providers' keys and status, or name others."
         failure = AllModelsFailed(f"{why}: {listed}. {fix}", attempts, spent=spent)
-        failure.retry_after_s = min(self._waits, default=None)
+        failure.retry_after_s = min([wait for wait in self._waits if wait is not None], default=None)
         return failure
 
     def note(self, kind: StageKind, parents: tuple[int, ...], note: str) -> int:
@@ -242,20 +257,18 @@ class Run:
         written = 0 if shown is None else self.shown.get(shown, 0)
         return pending.failed(len(self.stages), self.clock.ms(), status, code, attempts, written=written)
 
+    def _broken(self, pending: Pending, shown: int | None, error: BaseException) -> Stage:
+        """The stage of a cancelled call, or of a defect of ours: what was relayed by then is on record all the same."""
+        if isinstance(error, asyncio.CancelledError):
+            return self._failed(pending, shown, "cancelled", "cancelled")
+        return self._failed(pending, shown, "failed", PrysmError.code)
+
     def _out_of_time(self) -> ProviderError:
         self.degrade("deadline")
         return ProviderError("timeout", "The call had no more time within deadline_s.")
 
-    def _complete(self, call: ModelCall, shown: int | None, limit: float | None) -> Awaitable[Completion]:
-        """The whole answer; written before the caller's eyes as version `shown` of it, unless that is None.
-
-        Raises `TimeoutError` after `limit` seconds.
-        """
-        provider = self._providers[call.model.provider]
-        answered = provider.complete(call) if shown is None else self._show(provider, call, shown)
-        return answered if limit is None else _within(limit, answered)
-
     async def _show(self, provider: Provider, call: ModelCall, shown: int) -> Completion:
+        """The whole answer, written before the caller's eyes as version `shown` of it."""
         done, pieces = None, provider.stream(call)
         try:
             async for piece in pieces:  # to its end: broken off, it would not count as a success
@@ -271,14 +284,6 @@ class Run:
                 "truncated", f"{call.model.provider} ended the stream without finishing the answer."
             )
         return done
-
-    def _pending(self, call: ModelCall, asked: Asked) -> Pending:
-        """The call, with its worst case set aside and, under a ceiling, the way to set it aside again."""
-        reserved = 0
-        if self.request.max_cost_nano is not None:
-            reserved = self._reserve(call)
-            call = replace(call, again=partial(self._set_aside, reserved))
-        return Pending(call, asked.kind, self.clock.ms(), asked.parents, reserved)
 
     def _reserve(self, call: ModelCall) -> int:
         """Set the call's worst case aside."""
@@ -312,5 +317,6 @@ class Run:
 
 
 async def _within(seconds: float, answered: Awaitable[Completion]) -> Completion:
+    """What is waited for; raises `TimeoutError` after so many seconds."""
     async with asyncio.timeout(seconds):
         return await answered

@@ -33,29 +33,30 @@ class Single:
 
     async def run(self, run: Run) -> Verdict:
         """Try the plan's model, then its fallbacks; raises when all fail or the answer broke off half-shown."""
-        targets = (run.plan.models[0], *run.plan.fallbacks)
+        left = [run.plan.models[0], *run.plan.fallbacks]
+        first, alone = left[0], len(left) == 1
         best: Verdict | None = None
         blocked: list[Verdict] = []
-        left = list(targets)
         while left:
             model = left.pop(0)
-            made = await self._try(run, model, alone=len(targets) == 1, after=left[:1])
+            made = await self._try(run, model, alone=alone, after=left[:1])
             if not made:
                 left = stand_ins(left, model, run.stages[-1].error if run.stages else None)
                 continue
             verdict = Verdict(made[0], _score(run, made[0]), made[1:])
-            if not run.streamed and _blocked(made) and (others := stand_ins(left, model, FILTERED)):
+            if not run.shown and _blocked(made) and (others := stand_ins(left, model, FILTERED)):
                 left, blocked = others, [*blocked, verdict]
                 continue
             if blocked:
                 _fail(run, blocked)
-            if model is not targets[0]:
+            if model is not first:
                 run.degrade("fallback")
             best = verdict if best is None else max(best, verdict, key=_confidence)
-            below = _confidence(verdict) < (run.plan.policy.min_confidence or 0)
-            if below:
-                run.degrade("below_floor")
-            if run.streamed or not below:
+            floor = run.plan.policy.min_confidence
+            if not floor or _confidence(verdict) >= floor:
+                return best
+            run.degrade("below_floor")
+            if run.shown:
                 return best
         if best or blocked:
             return best or blocked[0]
@@ -68,10 +69,10 @@ class Single:
 
         A streamed answer is shown as it is written, so from its first piece on it is waited for however long it takes.
         """
-        floor = run.plan.policy.max_latency_ms
         try:
             if not after:
                 return await versions(run, model)
+            floor = run.plan.policy.max_latency_ms
             within = share_of(run, [model], after)
             if run.request.stream:
                 return await until(run, versions(run, model), within)

@@ -27,7 +27,9 @@ class Pending:
 
     def succeeded(self, i: int, ended_ms: int, completion: Completion, note: str | None = None) -> Stage:
         """The stage of an answered call, charged for the prompts of its failed tries too."""
-        usage = counted(self.call, completion)
+        usage = completion.usage
+        if not (usage.prompt_tokens and usage.completion_tokens):
+            usage = counted(self.call, completion)
         tries = completion.attempts
         lost = self._billed(tries) if tries else 0
         if lost:
@@ -98,8 +100,6 @@ class Pending:
 def counted(call: ModelCall, completion: Completion) -> Usage:
     """The provider's own count, or ours, marked as estimated, where it gave none; a zero for a text is none."""
     usage = completion.usage
-    if usage.prompt_tokens and usage.completion_tokens:
-        return usage
     prompt = usage.prompt_tokens or call.estimated_prompt_tokens
     answer = usage.completion_tokens or _tokens(sum(map(size, pieces_of(completion))))
     if (prompt, answer) == (usage.prompt_tokens, usage.completion_tokens):
