@@ -35,11 +35,12 @@ class Draft(ABC):
     text_key: ClassVar[bytes] = b""
     """Under which key chunks have their text, in a format where most differ in nothing else."""
 
+    done = False
+    _frame: Frame | None = None
+    _frames = MOST_FRAMES
+    _alone: str | None = None
+
     def __init__(self) -> None:
-        self.done = False
-        self._frame: Frame | None = None
-        self._frames = MOST_FRAMES
-        self._alone: str | None = None
         self._texts: list[str] = []
         self._fresh: list[Piece] = []
         self._unsent: list[str] = []
@@ -66,6 +67,15 @@ class Draft(ABC):
         if text:
             self._texts.append(text)
             self._unsent.append(text)
+
+    def alike(self, event: bytes) -> list[Piece] | None:
+        """Take a chunk, all that a read brought, if it is like an earlier one but for its text; give what came."""
+        if self._frame is None or (text := self._frame.text(event)) is None:
+            return None
+        if not text:
+            return []
+        self._texts.append(text)
+        return [TextDelta(text)]
 
     def unlike(self, events: list[bytes]) -> Iterator[bytes]:
         """Take the chunks that are like an earlier one but for their text; give the others to be added, in order."""
@@ -168,8 +178,8 @@ class Adapter(ABC):
         draft = type(self).draft()
         reads = await self._wire.post_sse(self.path(call, stream=True), body)
         try:
-            while not draft.done and (events := await reads.next()) is not None:
-                for piece in self._take(draft, events):
+            while not draft.done and (read := await reads.next()) is not None:
+                for piece in self._take(draft, reads.events(read)):
                     yield piece
             if draft.done:
                 await reads.drain()
@@ -189,6 +199,8 @@ class Adapter(ABC):
         if end is not None and end in events:
             draft.done = True
             events = events[: events.index(end)]
+        if len(events) == 1 and (pieces := draft.alike(events[0])) is not None:
+            return pieces
         for event in draft.unlike(events):
             draft.add(mapping(self._wire.decode(event), "event"))
         return draft.take()

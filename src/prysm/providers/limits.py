@@ -55,13 +55,19 @@ class Limits:
 
     def __enter__(self) -> Self:
         """Begin to wait for the next byte; the wait for the first begins when this is first entered."""
-        self._task = asyncio.current_task(self._loop)
-        self._cancelled = 0 if self._task is None else self._task.cancelling()
+        task = self._task = asyncio.current_task(self._loop)
+        self._cancelled = 0 if task is None else task.cancelling()
         self._waits = True
         now = self._loop.time()
         if self._paused is not None:
             self._end += now - self._paused
-        self._wait(now)
+        silent = now + self._idle_s
+        if self.heard:
+            self._due = min(silent, self._end)
+        elif not self._due:  # the first byte
+            self._due = min(now + self._first_s, self._end)
+        if self._timer is None or self._rings > self._due:
+            self._wind(min(self._due, silent))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
@@ -82,10 +88,6 @@ class Limits:
         ):
             raise TimeoutError from None
 
-    def extend(self) -> None:
-        """Wait on, for the next byte after one that came."""
-        self._wait(self._loop.time())
-
     def close(self) -> None:
         """Drop the timer."""
         if self._timer is not None:
@@ -99,15 +101,6 @@ class Limits:
         if self.heard:
             return f"fell silent for idle_timeout_s = {spec.idle_timeout_s:g}; try again or choose another model"
         return f"sent nothing within first_byte_timeout_s = {spec.first_byte_timeout_s:g}; raise it or try again"
-
-    def _wait(self, now: float) -> None:
-        silent = now + self._idle_s
-        if self.heard:
-            self._due = min(silent, self._end)
-        elif not self._due:  # the first byte
-            self._due = min(now + self._first_s, self._end)
-        if self._timer is None or self._rings > self._due:
-            self._wind(min(self._due, silent))
 
     def _wind(self, when: float) -> None:
         self.close()

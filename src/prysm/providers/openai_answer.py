@@ -127,6 +127,9 @@ def usage(block: dict[str, Any], tier: str | None = None) -> Usage:
     """
     prompt, completion = count(block.get("prompt_tokens")), count(block.get("completion_tokens"))
     inputs, outputs = optional(block.get("prompt_tokens_details")), optional(block.get("completion_tokens_details"))
+    estimated = tier not in AT_LIST_PRICE
+    if not inputs and not outputs:  # as from most servers: no need to look for what is not there
+        return Usage(prompt, completion, count(block.get("prompt_cache_hit_tokens")), estimated=estimated)
     reasoning = count(outputs.get("reasoning_tokens"))
     if (
         prompt is not None
@@ -143,5 +146,5 @@ def usage(block: dict[str, Any], tier: str | None = None) -> Usage:
         reasoning_tokens=reasoning,
         audio_prompt_tokens=count(inputs.get("audio_tokens")),
         audio_completion_tokens=count(outputs.get("audio_tokens")),
-        estimated=tier not in AT_LIST_PRICE,
+        estimated=estimated,
     )

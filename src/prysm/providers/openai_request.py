@@ -14,8 +14,7 @@ from prysm.registry.thoughts import without_foreign
 from prysm.registry.wire_limits import inexpressible
 
 if TYPE_CHECKING:
-    from prysm.core.chat import Message, ModelCall
-    from prysm.core.model import Model
+    from prysm.core.chat import ModelCall
     from prysm.core.tools import ResponseFormat, Tool, Toolbox
 
 SAMPLING = ("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty", "user")
@@ -33,9 +32,7 @@ def request(call: ModelCall, *, stream: bool, seals: bool = False) -> dict[str, 
         raise Unusable("rejected", f"has no way to say {field}; leave it out or choose another model")
     body: dict[str, Any] = {
         "model": call.model.upstream,
-        "messages": [
-            _message(message, call.model, seals=seals) for message in without_foreign("openai", call.messages)
-        ],
+        "messages": _messages(call, seals=seals),
     }
     _sampling(body, call)
     if call.toolbox is not None and call.toolbox.tools:
@@ -47,14 +44,17 @@ def request(call: ModelCall, *, stream: bool, seals: bool = False) -> dict[str, 
     return {**call.sampling.own, **body} if call.sampling.own else body
 
 
-def _message(message: Message, model: Model, *, seals: bool) -> dict[str, Any]:
-    form = message_form(message)
-    if message.tool_calls and not seals:
-        for made in form["tool_calls"]:
-            made.pop("extra_content", None)
-    if message.role == "developer" and "developer_role" not in model.capabilities:
-        form["role"] = "system"
-    return form
+def _messages(call: ModelCall, *, seals: bool) -> list[dict[str, Any]]:
+    forms = []
+    for message in without_foreign("openai", call.messages):
+        form = message_form(message)
+        if message.tool_calls and not seals:
+            for made in form["tool_calls"]:
+                made.pop("extra_content", None)
+        if message.role == "developer" and "developer_role" not in call.model.capabilities:
+            form["role"] = "system"
+        forms.append(form)
+    return forms
 
 
 def _sampling(body: dict[str, Any], call: ModelCall) -> None:

@@ -28,17 +28,18 @@ class OpenAIDraft(Draft):
 
     text_key = b"content"
 
+    _finish: FinishReason | None = None
+    _tier: str | None = None
+    _refused = False
+    _calls: ToolCalls | None = None
+    _beside: Beside | None = None
+
     def __init__(self) -> None:
         super().__init__()
-        self._finish: FinishReason | None = None
         self._meta: dict[str, Any] = {}
         self._usage: dict[str, Any] = {}
-        self._tier: str | None = None
         self._thoughts: list[str] = []
-        self._refused = False
         self._logprobs: list[TokenLogprob | None] = []
-        self._calls: ToolCalls | None = None
-        self._beside: Beside | None = None
 
     def add(self, chunk: dict[str, Any]) -> None:
         """Take one `chat.completion.chunk`."""
@@ -108,7 +109,9 @@ class OpenAIDraft(Draft):
             self._usage = optional(told) or self._usage
 
     def _choice(self, choice: dict[str, Any], delta: dict[str, Any]) -> None:
-        if delta or choice.get("logprobs"):
+        if (text := _only_text(choice, delta)) is not None:
+            self.said(text)
+        elif delta or choice.get("logprobs"):
             self._delta(choice, delta)
         if choice.get("finish_reason") is not None:
             self._finish = finish(choice["finish_reason"])
@@ -155,7 +158,12 @@ def _text_alone(choice: object) -> str | None:
     if not isinstance(choice, dict) or choice.get("finish_reason") is not None or choice.get("index", 0) != 0:
         return None
     delta = choice.get("delta")
-    if not isinstance(delta, dict) or (len(delta) > 1 and any(map(delta.get, MORE))) or choice.get("logprobs"):
-        return None
+    return _only_text(choice, delta) if isinstance(delta, dict) else None
+
+
+def _only_text(choice: dict[str, Any], delta: dict[str, Any]) -> str | None:
+    """The text of a delta, or of a message, that brings nothing beside it."""
     text = delta.get("content")
-    return text if isinstance(text, str) else None
+    if not isinstance(text, str) or (len(delta) > 1 and any(map(delta.get, MORE))) or choice.get("logprobs"):
+        return None
+    return text

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 import httpx
 
 from prysm.errors import ProviderError
 from prysm.providers.sse import EventTooLarge, SseParser
-from prysm.providers.transport import Body
 
 if TYPE_CHECKING:
     from prysm.errors import FailureKind
     from prysm.providers.limits import Limits
+    from prysm.providers.posting import Answer
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
 DRAIN_S = 0.02
@@ -28,95 +28,78 @@ class Fail(Protocol):
 
 
 class Reads:
-    """A response body, read by read, bounded in time and in decompressed bytes."""
+    """The body of an answer, read by read, bounded in time and in decompressed bytes."""
 
-    __slots__ = ("_body", "_limits", "_size", "_stream", "fail")
+    __slots__ = ("_limits", "_size", "answer", "fail")
 
-    def __init__(self, response: httpx.Response, limits: Limits, fail: Fail) -> None:
+    def __init__(self, answer: Answer, limits: Limits, fail: Fail) -> None:
         self.fail = fail
         self._limits = limits
-        self._body = cast("httpx.AsyncByteStream", response.stream)
-        self._stream = aiter(self._body)
+        self.answer = answer
         self._size = 0
 
-    @property
-    def over(self) -> bool:
-        """Whether the transport knows that nothing is left to read."""
-        return isinstance(self._stream, Body) and self._stream.over
-
-    async def next(self) -> bytes | None:
-        """Return the next read, `None` at the end; raise `ProviderError`."""
+    async def next(self, cap: int | None = None) -> bytes | None:
+        """Return the next read, `None` at the end; raise `ProviderError`, also once more than the cap came."""
+        limits = self._limits
         try:
-            with self._limits:
-                read = await anext(self._stream, None)
+            with limits:
+                read = await self.answer.__anext__()
+        except StopAsyncIteration:
+            return None
         except (TimeoutError, httpx.HTTPError) as error:
-            failed = how_it_failed(error, self._limits, answered=True)
+            failed = how_it_failed(error, limits, answered=True)
         else:
-            self._limits.heard = True
-            if read is not None:
-                self._count(read, MAX_BODY_BYTES)
+            limits.heard = True
+            self._size += len(read)
+            if self._size > (cap or MAX_BODY_BYTES):
+                raise self.fail(
+                    "too_large", f"sent more than {cap or MAX_BODY_BYTES} bytes; ask for a shorter answer"
+                )
             return read
         raise self.fail(*failed)
 
     async def whole(self, cap: int | None = None) -> bytes:
         """Read to the end, at most `cap` bytes (`MAX_BODY_BYTES` by default)."""
         parts = []
+        while (part := await self.next(cap)) is not None:
+            parts.append(part)
+            if self.answer.over:  # nearly always with the first
+                break
+        return b"".join(parts)
+
+    async def drain(self) -> None:
+        """Read the end of a finished stream if it is there, so that the connection can be used again."""
+        if self.answer.over:  # nearly always
+            return
         try:
-            with self._limits:
-                while (part := await anext(self._stream, None)) is not None:
-                    self._limits.heard = True
-                    parts.append(part)
-                    self._count(part, cap or MAX_BODY_BYTES)
-                    self._limits.extend()
-        except (TimeoutError, httpx.HTTPError) as error:
-            failed = how_it_failed(error, self._limits, answered=True)
-        else:
-            return b"".join(parts)
-        raise self.fail(*failed)
+            async with asyncio.timeout(DRAIN_S):
+                while await self.next() is not None:
+                    pass
+        except (TimeoutError, ProviderError):
+            return
 
     async def aclose(self) -> None:
         """Give the connection back if all was read, else close it."""
         self._limits.close()
-        await self._body.aclose()  # the response's own `aclose` would do the same by way of a context manager
-
-    def _count(self, part: bytes, cap: int) -> None:
-        """Raise `ProviderError` once more than `cap` bytes came."""
-        self._size += len(part)
-        if self._size > cap:
-            raise self.fail("too_large", f"sent more than {cap} bytes; ask for a shorter answer")
+        await self.answer.aclose()
 
 
-class EventReads:
-    """The events of a streamed answer, all that one network read completed at a time."""
+class EventReads(Reads):
+    """A streamed answer, whose reads are cut into events."""
 
-    __slots__ = ("_parser", "_reads", "aclose")
+    __slots__ = ("_parser",)
 
-    def __init__(self, reads: Reads) -> None:
-        self._reads = reads
-        self.aclose = reads.aclose
+    def __init__(self, answer: Answer, limits: Limits, fail: Fail) -> None:
+        super().__init__(answer, limits, fail)
         self._parser = SseParser()
 
-    async def next(self) -> list[bytes] | None:
-        """Return the data of the next read's events, maybe none, `None` at a clean end; raise `ProviderError`."""
-        read = await self._reads.next()
-        if read is None:
-            return None
+    def events(self, read: bytes) -> list[bytes]:
+        """Return the data of the events that a read completed, maybe none; raise `ProviderError`."""
         try:
             return self._parser.feed(read)
         except EventTooLarge:
             pass
-        raise self._reads.fail("too_large", "sent one event that is too large; ask for a shorter answer")
-
-    async def drain(self) -> None:
-        """Read the end of a finished stream if it is there, so that the connection can be used again."""
-        if self._reads.over:  # nearly always
-            return
-        try:
-            async with asyncio.timeout(DRAIN_S):
-                while await self._reads.next() is not None:
-                    pass
-        except (TimeoutError, ProviderError):
-            return
+        raise self.fail("too_large", "sent one event that is too large; ask for a shorter answer")
 
 
 def how_it_failed(error: Exception, limits: Limits, *, answered: bool) -> tuple[FailureKind, str]:

@@ -16,6 +16,7 @@ import httpx
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.hdrs import CONTENT_ENCODING
 from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict
 from yarl import URL
 
 from prysm.providers.encoding import Undecodable, unpacker
@@ -55,21 +56,29 @@ class PooledTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send and return as soon as the head is there; raise `httpx.TransportError` or `DecodingError`."""
+        try:
+            body = await self.send(Ready(request), request.read())
+        except httpx.RequestError as error:
+            error.request = request
+            raise
+        return httpx.Response(body.status, headers=body.raw_headers, stream=body)
+
+    async def send(self, ready: Ready, content: bytes) -> Body:
+        """Send a request that was made ready, with this for a body: the same without the cost of httpx's objects."""
         session = self._session = self._session or _open()
-        timeouts: Mapping[str, float] = request.extensions.get("timeout", {})
         try:
             response = await session.request(
-                request.method,
-                _url(str(request.url)),
-                headers=[(name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw],
-                data=request.read(),
+                ready.method,
+                ready.url,
+                headers=ready.headers,
+                data=content,
                 allow_redirects=False,
-                proxy=request.extensions.get("proxy"),
-                timeout=_timeout(timeouts.get("connect", CONNECT_TIMEOUT_S)),
+                proxy=ready.proxy,
+                timeout=ready.timeout,
             )
         except (aiohttp.ClientError, OSError) as error:
-            raise _before_the_head(error, request) from error
-        return httpx.Response(response.status, headers=response.raw_headers, stream=_body(response))
+            raise _before_the_head(error) from error
+        return _body(response)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -77,11 +86,41 @@ class PooledTransport(httpx.AsyncBaseTransport):
             await self._session.close()
 
 
+class Ready:
+    """A request as aiohttp takes it, but for the body; what is sent often is made ready once."""
+
+    __slots__ = ("headers", "method", "proxy", "timeout", "url")
+
+    def __init__(self, request: httpx.Request) -> None:
+        timeouts: Mapping[str, float] = request.extensions.get("timeout", {})
+        self.method = request.method
+        self.url = _url(str(request.url))
+        self.headers = CIMultiDict(
+            (name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw
+        )
+        self.proxy: str | None = request.extensions.get("proxy")
+        self.timeout = _timeout(timeouts.get("connect", CONNECT_TIMEOUT_S))
+
+
 class Body(httpx.AsyncByteStream, AsyncIterator[bytes]):
-    """A response body, one network read at a time."""
+    """A response body, one network read at a time, and what the head said of it."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
+        self.status = response.status
+
+    @property
+    def raw_headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """The headers as they came."""
+        return self._response.raw_headers
+
+    def header(self, name: str) -> str | None:
+        """A header as httpx reads it; where there is one of the name, in ASCII, that is how aiohttp reads it too."""
+        values = self._response.headers.getall(name, ())
+        if len(values) == 1 and values[0].isascii():
+            return values[0]
+        read: str | None = httpx.Headers(self.raw_headers).get(name) if values else None
+        return read
 
     def __aiter__(self) -> Self:
         """Give each read as it comes; raise `httpx.RemoteProtocolError` when the connection cut the body short."""
@@ -112,6 +151,11 @@ class PackedBody(Body):
     def __init__(self, response: aiohttp.ClientResponse, unpacks: Unpacker) -> None:
         super().__init__(response)
         self._unpacks = unpacks
+
+    @property
+    def over(self) -> bool:
+        """Whether its end is there, and all of it unpacked and taken."""
+        return super().over and self._unpacks.finished and not self._unpacks.waiting
 
     async def __anext__(self) -> bytes:
         try:
@@ -204,12 +248,12 @@ def _open() -> aiohttp.ClientSession:
     )
 
 
-def _before_the_head(error: Exception, request: httpx.Request) -> httpx.RequestError:
+def _before_the_head(error: Exception) -> httpx.RequestError:
     match error:
         case aiohttp.ConnectionTimeoutError():
-            return httpx.ConnectTimeout("connect timeout", request=request)
+            return httpx.ConnectTimeout("connect timeout")
         case aiohttp.ClientConnectorError() | aiohttp.ClientHttpProxyError():
-            return httpx.ConnectError("no connection", request=request)
+            return httpx.ConnectError("no connection")
         case aiohttp.ClientResponseError():
-            return httpx.DecodingError("not an HTTP response", request=request)
-    return httpx.RemoteProtocolError("closed without an answer", request=request)
+            return httpx.DecodingError("not an HTTP response")
+    return httpx.RemoteProtocolError("closed without an answer")

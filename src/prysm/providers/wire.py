@@ -14,6 +14,7 @@ import orjson
 from prysm.errors import ConfigError, ProviderError
 from prysm.providers.failures import refusal, retry_after
 from prysm.providers.limits import Limits
+from prysm.providers.posting import posting
 from prysm.providers.reads import EventReads, Reads, how_it_failed
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from prysm.core.provider import ProviderSpec
     from prysm.errors import FailureKind
+    from prysm.providers.posting import Answer, Post
 
 MAX_ERROR_BYTES = 64 * 1024
 OK = 200
@@ -35,7 +37,7 @@ class Wire:
         self.spec = spec
         self._transport = transport
         self._base = _base_url(spec)
-        self._urls: dict[str, httpx.URL] = {}
+        self._posts: dict[str, Post] = {}
         self._headers = _headers(spec, headers)
         self._extensions = {
             "timeout": {"connect": spec.connect_timeout_s, "read": spec.timeout_s},
@@ -48,8 +50,11 @@ class Wire:
 
     async def post_json(self, path: str, body: dict[str, Any]) -> Any:
         """Post and return the decoded JSON answer; raise `ProviderError`."""
-        reads = await self._ask(path, body, JSON, streamed=False)
+        limits = Limits(self.spec, streamed=False)
+        reads = Reads(await self._ask(path, body, limits), limits, self.fail)
         try:
+            if not _fits(reads.answer, JSON):
+                raise await self._unfit(reads, JSON)
             whole = await reads.whole()
         finally:
             await reads.aclose()
@@ -57,7 +62,15 @@ class Wire:
 
     async def post_sse(self, path: str, body: dict[str, Any]) -> EventReads:
         """Post and give the event stream of the answer, to be closed: early, that closes the connection."""
-        return EventReads(await self._ask(path, body, SSE, streamed=True))
+        limits = Limits(self.spec, streamed=True)
+        reads = EventReads(await self._ask(path, body, limits), limits, self.fail)
+        if _fits(reads.answer, SSE):
+            return reads
+        try:
+            error = await self._unfit(reads, SSE)
+        finally:
+            await reads.aclose()
+        raise error
 
     def decode(self, body: bytes) -> Any:
         """Decode JSON, strictly: no NaN, no invalid UTF-8, no lone surrogate, no nesting beyond 1,024 levels."""
@@ -74,52 +87,37 @@ class Wire:
             pass  # it holds the body as well
         raise self.fail("rejected", "cannot be sent text that is not valid Unicode; remove it")
 
-    async def _ask(self, path: str, body: dict[str, Any], media: str, *, streamed: bool) -> Reads:
-        """The body of a 200 of the wanted type, to be closed; raise `ProviderError` for any other answer."""
+    async def _ask(self, path: str, body: dict[str, Any], limits: Limits) -> Answer:
+        """Any answer, to be closed; raise `ProviderError` where there is none."""
         content = self._encode(body)
-        limits = Limits(self.spec, streamed=streamed)
-        response = await self._send(path, content, limits)
-        reads = Reads(response, limits, self.fail)
-        try:
-            await self._check(response, reads, media)
-        except BaseException:
-            await reads.aclose()
-            raise
-        return reads
-
-    async def _send(self, path: str, content: bytes, limits: Limits) -> httpx.Response:
-        body = httpx.ByteStream(content)  # `content=` would build the headers anew, which doubles the cost
-        request = httpx.Request(
-            "POST", self._url(path), headers=self._headers, stream=body, extensions=self._extensions
-        )
+        post = self._posts.get(path) or self._made_ready(path)
         try:
             with limits:
-                return await self._transport.handle_async_request(request)
+                return await post(content)
         except (TimeoutError, httpx.HTTPError) as error:
             failed = how_it_failed(error, limits, answered=False)
         raise self.fail(*failed)  # outside the `except`: httpx errors hold the request, and the request the key
 
-    def _url(self, path: str) -> httpx.URL:
-        url = self._urls.get(path)
-        if url is None:
-            url = self._urls[path] = httpx.URL(self._base + path)
-        return url
+    def _made_ready(self, path: str) -> Post:
+        post = self._posts[path] = posting(self._transport, self._base + path, self._headers, self._extensions)
+        return post
 
-    async def _check(self, response: httpx.Response, reads: Reads, wanted: str) -> None:
-        if response.status_code != OK:
-            raise await self._refusal(response, reads)
-        media = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if media != wanted:
-            why = f"answered with a content type other than {wanted}; check its base_url"
-            raise self.fail("malformed", why, OK)
-
-    async def _refusal(self, response: httpx.Response, reads: Reads) -> ProviderError:
+    async def _unfit(self, reads: Reads, wanted: str) -> ProviderError:
+        if reads.answer.status == OK:
+            return self.fail(
+                "malformed", f"answered with a content type other than {wanted}; check its base_url", OK
+            )
         try:
             body = orjson.loads(await reads.whole(MAX_ERROR_BYTES))
         except (ProviderError, orjson.JSONDecodeError):
             body = None
-        wait = retry_after(response.headers.get("retry-after"))
-        return refusal(self.spec.id, response.status_code, body, wait)
+        wait = retry_after(reads.answer.header("retry-after"))
+        return refusal(self.spec.id, reads.answer.status, body, wait)
+
+
+def _fits(answer: Answer, wanted: str) -> bool:
+    media = answer.header("content-type") or ""
+    return answer.status == OK and media.partition(";")[0].strip().lower() == wanted
 
 
 def _base_url(spec: ProviderSpec) -> str:

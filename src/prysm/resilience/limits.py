@@ -77,7 +77,8 @@ class Limits:
             completion = await self._inner.complete(call)
         finally:
             self._slots.release()
-        self._settle(call, completion)
+        if self._tokens is not None:
+            self._settle(self._tokens, call, completion)
         return completion
 
     async def stream(self, call: ModelCall) -> AsyncGenerator[Piece | Completion, None]:
@@ -89,8 +90,8 @@ class Limits:
         pieces = self._inner.stream(call)
         try:
             async for piece in pieces:
-                if isinstance(piece, Completion):
-                    self._settle(call, piece)
+                if self._tokens is not None and isinstance(piece, Completion):
+                    self._settle(self._tokens, call, piece)
                 yield piece
         except BaseException:
             await pieces.aclose()
@@ -122,10 +123,11 @@ class Limits:
     def _wanted(self, call: ModelCall) -> tuple[tuple[Bucket | None, float], ...]:
         return (self._requests, 1), (self._tokens, _worst(call))
 
-    def _settle(self, call: ModelCall, completion: Completion) -> None:
+    @staticmethod
+    def _settle(tokens: Bucket, call: ModelCall, completion: Completion) -> None:
         usage = completion.usage
-        if self._tokens is not None and usage.prompt_tokens is not None and usage.completion_tokens is not None:
-            self._tokens.give_back(_worst(call) - usage.prompt_tokens - usage.completion_tokens)
+        if usage.prompt_tokens is not None and usage.completion_tokens is not None:
+            tokens.give_back(_worst(call) - usage.prompt_tokens - usage.completion_tokens)
 
     def _patience(self, call: ModelCall) -> float:
         if call.until is None:
