@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from binascii import b2a_base64
+from hashlib import sha256
 from typing import Literal, TypeAlias
 
 Encoding: TypeAlias = Literal["utf8", "jcs"]
@@ -13,7 +13,7 @@ SALT_BYTES = 32
 NONCE_BYTES = 16
 
 _STAGE = b"prysm/2/stage\n"
-_COMMIT = b"prysm/2/commit\n"
+_COMMIT = "prysm/2/commit"
 
 _BLOCK_BYTES = 64
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
@@ -22,17 +22,17 @@ _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 
 def proof_hash(payload: bytes) -> bytes:
     """SHA-256 of the payload alone, so that `sha256sum` over the decoded payload shows it."""
-    return hashlib.sha256(payload).digest()
+    return sha256(payload).digest()
 
 
 def stage_digest(body: bytes) -> str:
     """`sha256:<hex>` of a stage's canonical body under the stage prefix."""
-    return "sha256:" + hashlib.sha256(_STAGE + body).hexdigest()
+    return "sha256:" + sha256(_STAGE + body).hexdigest()
 
 
 def text_digest(text: str) -> str:
     """`sha256:<hex>` of our own words (a plan's reason). Never of a caller's text: that would be guessable."""
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    return "sha256:" + sha256(text.encode()).hexdigest()
 
 
 def commitment(salt: bytes, label: str, enc: Encoding, data: bytes) -> str:
@@ -40,12 +40,12 @@ def commitment(salt: bytes, label: str, enc: Encoding, data: bytes) -> str:
 
     Without the salt a short answer such as "yes" could be found by trying words against a bare hash.
     """
-    mac = hmac_sha256(salt, b"%b%b\n%b\n%b" % (_COMMIT, label.encode(), enc.encode(), data))
+    mac = hmac_sha256(salt, f"{_COMMIT}\n{label}\n{enc}\n".encode() + data)
     return b2a_base64(mac, newline=False).decode()
 
 
 def hmac_sha256(key: bytes, data: bytes) -> bytes:
     """HMAC (RFC 2104) under a key of at most 64 bytes: as the library's, which sets up OpenSSL anew at every call."""
     block = key.ljust(_BLOCK_BYTES, b"\0")
-    inner = hashlib.sha256(block.translate(_INNER) + data).digest()
-    return hashlib.sha256(block.translate(_OUTER) + inner).digest()
+    inner = sha256(block.translate(_INNER) + data).digest()
+    return sha256(block.translate(_OUTER) + inner).digest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -42,12 +43,12 @@ class SigningKey:
         self.kid = kid_of(self.public)
 
     @classmethod
-    def generate(cls) -> SigningKey:
+    def generate(cls) -> Self:
         """A fresh key from the system's random source."""
         return cls(Ed25519PrivateKey.generate())
 
     @classmethod
-    def from_private(cls, private: bytes) -> SigningKey:
+    def from_private(cls, private: bytes) -> Self:
         """The key of a 32-byte seed; raises `Defect` for another length."""
         try:
             return cls(Ed25519PrivateKey.from_private_bytes(private))

@@ -93,7 +93,7 @@ def parse_tile_path(path: str) -> tuple[int, int]:
 class Appender:
     """A tree that grows at its right edge: about one node hash a leaf, however large the tree is."""
 
-    __slots__ = ("_dirty", "_edge", "_full", "size")
+    __slots__ = ("_dirty", "_edge", "_full", "_root", "size")
 
     def __init__(self, size: int, tiles: Mapping[Tile, bytes]) -> None:
         """Go on from a tree of `size` leaves; `tiles` holds at least `edge(size)`.
@@ -104,6 +104,7 @@ class Appender:
         self._edge = [bytearray() for _ in range((size.bit_length() + HEIGHT - 1) // HEIGHT)]
         self._full: dict[Tile, bytes] = {}
         self._dirty: set[int] = set()
+        self._root: bytes | None = None
         for tile in edge(size):
             hashes = tiles.get(tile, b"")
             if len(hashes) != width(tile, size) * HASH_BYTES:
@@ -117,11 +118,13 @@ class Appender:
         size = _checked(self.size + len(leaves))
         if leaves:
             self._push(0, b"".join(leaves))
-        self.size = size
+        self.size, self._root = size, None
 
     def root(self) -> bytes:
-        """The root now."""
-        return root(self.size, self._partial(range(len(self._edge))))
+        """The root now; it is computed once."""
+        if self._root is None:
+            self._root = root(self.size, self._partial(range(len(self._edge))))
+        return self._root
 
     def changed(self) -> dict[Tile, bytes]:
         """Every tile that became longer since the last call, in full."""

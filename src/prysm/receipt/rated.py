@@ -53,7 +53,8 @@ class RatedSealer:
         try:
             return await self._sealer.put(sealed)
         finally:
-            self._end(sealed.request_id, _used(sealed))
+            if sealed.request_id in self._counted:
+                self._end(sealed.request_id, _used(sealed))
 
     async def _admit(self, request_id: UUID, intent: bytes, payer: Payer) -> Admitted:
         meters = await self._rates.take(request_id, payer.limits, payer.tokens)

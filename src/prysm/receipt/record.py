@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prysm.core.account import Account
-    from prysm.core.cache import Original
     from prysm.core.plan import ChatRequest, Plan
     from prysm.core.run import Evidence, Finished, Stage, Verdict
     from prysm.proof.canonical import Json
 
 _WIRE_TEXT_LIMIT = 200
 """Characters kept of a name a provider chose for itself."""
+
+_GATEWAY: Json = {"name": "prysm", "version": __version__}
+_NO_ANSWER: dict[str, Json] = dict.fromkeys(("answer", "confidence", "agreement", "method", "evidence"))
 
 
 def beginning(
@@ -34,7 +36,7 @@ def beginning(
         "created": rfc3339(created),
         "stream": request.stream,
         "simulated": True in [model.simulated for model in plan.models],
-        "gateway": {"name": "prysm", "version": __version__},
+        "gateway": _GATEWAY,
         "policy": {"id": plan.policy.id, "bar": decimal(plan.policy.bar)} if request.orchestrated else None,
         "strategy": {"name": plan.strategy, "forced": plan.forced},
         "mode": plan.mode,
@@ -48,18 +50,11 @@ def beginning(
 
 def ending(run: Finished, spent: Account) -> dict[str, Json]:
     """What became of it; a reason that grew on the way, and what turned out to be simulated, among it."""
-    verdict = run.verdict
-    score = verdict.score if verdict else None
-    return {
+    told: dict[str, Json] = {
         "outcome": run.outcome,
         "error": run.error,
         "simulated": True in [stage.model.simulated for stage in run.stages if stage.model],
         "plan": {"reason_digest": text_digest(run.plan.reason)},
-        "answer": _answer(verdict),
-        "confidence": decimal(score.confidence if score else None),
-        "agreement": decimal(score.agreement if score else None),
-        "method": score.method if score else None,
-        "evidence": _evidence(score.evidence if score else None),
         "degraded": list(run.degraded),
         "usage": {
             "input_tokens": spent.prompt_tokens,
@@ -68,8 +63,11 @@ def ending(run: Finished, spent: Account) -> dict[str, Json]:
         },
         "cost": {"nano_usd": amount(spent.total_nano), "price_version": run.price_version},
         "latency_ms": run.latency_ms,
-        **_cached(run.original),
+        **(_NO_ANSWER if run.verdict is None else _answered(run.verdict)),
     }
+    if run.original is not None:  # the answer is that run's: the cache had it
+        told["cached"] = {"request_id": run.original.request_id, "proof_hash": run.original.proof_hash}
+    return told
 
 
 def cut_off() -> dict[str, Json]:
@@ -77,21 +75,10 @@ def cut_off() -> dict[str, Json]:
     return {
         "outcome": "interrupted",
         "error": "interrupted",
-        "answer": None,
-        "confidence": None,
-        "agreement": None,
-        "method": None,
-        "evidence": None,
+        **_NO_ANSWER,
         "usage": {"input_tokens": None, "output_tokens": None, "estimated": False},
         "latency_ms": None,
     }
-
-
-def _cached(original: Original | None) -> dict[str, Json]:
-    """The receipt of the run whose answer this is, where the cache had it."""
-    if original is None:
-        return {}
-    return {"cached": {"request_id": original.request_id, "proof_hash": original.proof_hash}}
 
 
 def _retention(request: ChatRequest) -> str:
@@ -101,16 +88,22 @@ def _retention(request: ChatRequest) -> str:
     return "zero" if request.retention_zero else "none"
 
 
-def _answer(verdict: Verdict | None) -> Json:
-    if verdict is None:
-        return None
-    candidate = verdict.candidate
+def _answered(verdict: Verdict) -> dict[str, Json]:
+    """Who gave the answer, and how far to trust it."""
+    candidate, score = verdict.candidate, verdict.score
+    model = candidate.model
     return {
-        "stage": candidate.stage,
-        "model": candidate.model.id,
-        "display": candidate.model.display,
-        "provider": candidate.model.provider,
-        "finish": candidate.completion.finish_reason,
+        "answer": {
+            "stage": candidate.stage,
+            "model": model.id,
+            "display": model.display,
+            "provider": model.provider,
+            "finish": candidate.completion.finish_reason,
+        },
+        "confidence": decimal(score.confidence),
+        "agreement": decimal(score.agreement),
+        "method": score.method,
+        "evidence": _evidence(score.evidence),
     }
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prysm.proof.dsse import digest
-from prysm.proof.hashing import PAYLOAD_TYPE, proof_hash
+from prysm.proof.hashing import proof_hash
 from prysm.proof.sealed import Sealed
 from prysm.receipt.spelling import canonical
 
@@ -19,5 +18,4 @@ if TYPE_CHECKING:
 def seal(request_id: UUID, record: dict[str, Json], stages: tuple[bytes, ...], key: SigningKey) -> Sealed:
     """Write the record canonically, to be signed by `key` (DSSE: over type and bytes, never over a parsed form)."""
     payload = canonical(record)
-    named = digest(PAYLOAD_TYPE, payload)
-    return Sealed(request_id, payload, proof_hash(payload), stages, key.kid, digest=named, signer=key)
+    return Sealed(request_id, payload, proof_hash(payload), stages, key.kid, signer=key)

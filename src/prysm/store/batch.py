@@ -125,9 +125,8 @@ class Batch:
             if ids:
                 await statements.begin.fetchval(ids, bodies, payers, instance)
             return self._accept()
-        charges = _charges(self.endings)
         new = await statements.store.fetchval(
-            *_columns(self.endings), ids, bodies, instance, self._kids(), payers, charges
+            *_columns(self.endings), ids, bodies, instance, self._kids(), payers, charges(self.endings)
         )
         if new < 0:
             raise VoidKey
@@ -186,7 +185,7 @@ def _begun(beginnings: list[Beginning]) -> tuple[list[FastUUID], list[bytes], li
     )
 
 
-def _charges(endings: list[Ending]) -> str:
+def charges(endings: list[Ending]) -> str:
     """What the runs are charged, as one JSON array."""
     return (
         b"[" + b",".join([row.sealed.charge for row in endings if row.sealed.charge is not None]) + b"]"
@@ -194,11 +193,14 @@ def _charges(endings: list[Ending]) -> str:
 
 
 class Queue:
-    """What waits for the next batches, in order. An intent whose run ends first is never sent."""
+    """What waits for the next batches, in order. An intent whose run ends first is never sent.
+
+    `beginnings` go by the number that a UUID is, which is hashed faster.
+    """
 
     def __init__(self) -> None:
         self.endings: deque[Ending] = deque()
-        self.beginnings: dict[UUID, Beginning] = {}
+        self.beginnings: dict[int, Beginning] = {}
         self.admissions: deque[Admission] = deque()
 
     def __bool__(self) -> bool:
@@ -209,7 +211,7 @@ class Queue:
 
         A request id appears in a batch once, so that stages cannot meet another receipt.
         """
-        taken: dict[int, Ending] = {}  # by the number that a UUID is, which is hashed faster
+        taken: dict[int, Ending] = {}
         while self.endings and len(taken) < most and self.endings[0].sealed.request_id.int not in taken:
             row = self.endings.popleft()
             taken[row.sealed.request_id.int] = row

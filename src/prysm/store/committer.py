@@ -123,7 +123,8 @@ class GroupCommitter:
         given up.
         """
         request_id = sealed.request_id
-        beginning = self._queue.beginnings.pop(request_id, None) if self._queue.beginnings else None
+        waiting = self._queue.beginnings
+        beginning = waiting.pop(request_id.int, None) if waiting else None
         row = Ending(sealed, asyncio.get_running_loop().create_future(), beginning, failed, self.give_up)
         if why := self._shut(len(self._queue.endings)):
             row.fail(why)
@@ -148,7 +149,7 @@ class GroupCommitter:
         if why := self._shut(len(self._queue.beginnings)):
             row.fail(why)
         else:
-            self._queue.beginnings[request_id] = row
+            self._queue.beginnings[request_id.int] = row
             self._wake()
         return durable
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 from prysm.errors import ConfigError
 from prysm.proof.dsse import pae
 from prysm.proof.hashing import PAYLOAD_TYPE
-from prysm.proof.signing import SigningKey, signature_holds
+from prysm.proof.signing import signature_holds
+from prysm.store.log.sodium import SodiumKey
 from prysm.vault import WrongEncryptionKey
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from asyncpg import Record
 
     from prysm.proof.sealed import Sealed
+    from prysm.proof.signing import SigningKey
     from prysm.store.connection import Connection
     from prysm.vault import Vault
 
@@ -74,7 +76,7 @@ class Keychain:
 
     def make(self, use: Use) -> LogKey:
         """Return a new key."""
-        key = SigningKey.generate()
+        key = SodiumKey.generate()
         return LogKey(key.kid, use, key.public, self._vault.wrap(key.private(), belongs_to(key.kid)))
 
     def open(self, kid: str, wrapped: bytes) -> SigningKey:
@@ -82,7 +84,7 @@ class Keychain:
         found = self._open.get(kid)
         if found is None:
             try:
-                found = SigningKey.from_private(self._vault.unwrap(wrapped, belongs_to(kid)))
+                found = SodiumKey.from_private(self._vault.unwrap(wrapped, belongs_to(kid)))
             except WrongEncryptionKey as error:
                 raise WrongEncryptionKey(
                     "The signing keys in this database are encrypted under another PRYSM_ENCRYPTION_KEY: set the one "
