@@ -117,6 +117,31 @@ def test_every_line_on_stderr_is_one_json_object_and_no_traceback_shows_values()
     assert b"canary" not in done.stderr
 
 
+REQUESTED = """
+import asyncio, sys
+from prysm.telemetry import configure_logging, log, log_request
+configure_logging(sys.argv[1])
+async def main():
+    for path in ("/health", "/v1/sk-proj-abcdefghijklmnop", "/Bearer abcdefghijklmnop"):
+        line = {"path": path, "client_request_id": None, "client": "::1", "caller": "é", "event": "request"}
+        log_request(dict(line))
+        log.info(**line)
+    log_request(line)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("level", "lines"), [("info", 7), ("warning", 0)])
+def test_the_line_of_a_request_is_as_any_other_and_none_is_lost_at_the_end(level: str, lines: int) -> None:
+    done = subprocess.run(  # noqa: S603 - our own interpreter and text
+        [sys.executable, "-c", REQUESTED, level], capture_output=True, check=True, env=os.environ
+    )
+    said = [json.loads(line) | {"timestamp": None} for line in done.stderr.splitlines()]
+    assert len(said) == lines
+    assert said[:6:2] == said[1:6:2]
+    assert b"abcdefghijklmnop" not in done.stderr
+
+
 def _scrape(gateway: Served) -> Samples:
     text = gateway.http.get("/metrics").text
     return {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
 from bisect import bisect_left
 from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, lru_cache, partial
+from typing import TYPE_CHECKING, BinaryIO
 
 import orjson
 import structlog
@@ -29,7 +30,6 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 
 BREAKER_STATES: tuple[CircuitState, ...] = ("closed", "half_open", "open")
 PROBABILITY = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99, 1)
 
-
 log = structlog.get_logger()
 
 
@@ -40,6 +40,11 @@ class _Counter(Counter):
         """Count on; `amount` is not negative."""
         self._value.inc(amount)
 
+    def series(self, *labels: str) -> Callable[[float], None]:
+        """What counts on in one series."""
+        add: Callable[[float], None] = self.labels(*labels)._value.inc  # noqa: SLF001 - of this class too
+        return add
+
 
 class _Histogram(Histogram):
     """A histogram that finds its bucket without a look at those below."""
@@ -48,6 +53,10 @@ class _Histogram(Histogram):
         """Count one more."""
         self._sum.inc(amount)
         self._buckets[bisect_left(self._upper_bounds, amount)].inc(1)
+
+    def series(self, *labels: str) -> Callable[[float], None]:
+        """What observes in one series."""
+        return self.labels(*labels).observe
 
 
 class Telemetry:
@@ -97,17 +106,21 @@ class Telemetry:
             "prysm_http_requests", "HTTP answers.", ["method", "route", "status"], registry=own
         )
         self._held: set[tuple[str, str | None]] = set()
-        self._counter: Callable[..., Counter] = cache(_Counter.labels)  # finding a series costs more than counting
-        self._histogram: Callable[..., Histogram] = cache(_Histogram.labels)
+        # finding a series costs more than counting
+        self._counter: Callable[..., Callable[[float], None]] = cache(_Counter.series)
+        self._histogram: Callable[..., Callable[[float], None]] = cache(_Histogram.series)
+        self._answered: Callable[[str, str, int], Callable[[float], None]] = cache(
+            lambda method, route, status: self._requests.series(method, route, str(status))
+        )
 
     def run_finished(self, run: Finished) -> None:
         """Count a run and its calls."""
         strategy = run.plan.strategy
-        self._counter(self._runs, strategy, run.outcome).inc()
-        self._histogram(self._latency, strategy).observe(run.latency_ms / 1000)
+        self._counter(self._runs, strategy, run.outcome)(1)
+        self._histogram(self._latency, strategy)(run.latency_ms / 1000)
         if run.verdict is not None and run.verdict.score.confidence is not None:
             model = run.verdict.candidate.model.id
-            self._histogram(self._confidence, strategy, model).observe(run.verdict.score.confidence)
+            self._histogram(self._confidence, strategy, model)(run.verdict.score.confidence)
         if run.original is not None:
             self._recalled.inc()
             return
@@ -121,11 +134,11 @@ class Telemetry:
 
     def retried(self, model: Model, kind: FailureKind) -> None:
         """Count a retry."""
-        self._counter(self._retries, model.id, kind).inc()
+        self._counter(self._retries, model.id, kind)(1)
 
     def hedged(self, model: Model) -> None:
         """Count a second call beside a slow one."""
-        self._counter(self._hedges, model.id).inc()
+        self._counter(self._hedges, model.id)(1)
 
     def stands(self, provider: str, model: str | None, standing: Standing) -> None:
         """Show what a breaker lets through; one log line when it begins to hold calls back, one when it ends."""
@@ -140,7 +153,7 @@ class Telemetry:
 
     def answered(self, method: str, route: str, status: int) -> None:
         """Count an HTTP answer; `route` is the route's template, so that ids make no new series."""
-        self._counter(self._requests, method, route, str(status)).inc()
+        self._answered(method, route, status)(1)
 
     def scrape(self) -> bytes:
         """The metrics in Prometheus' text format."""
@@ -151,17 +164,39 @@ class Telemetry:
         return generate_latest(merged)
 
     def _call(self, strategy: str, stage: Stage, model: str) -> None:
-        self._counter(self._calls, model, stage.status).inc()
+        self._counter(self._calls, model, stage.status)(1)
         for attempt in stage.attempts:
-            self._counter(self._attempts, model, attempt.code or "ok").inc()
-        self._histogram(self._call_latency, model).observe((stage.ended_ms - stage.started_ms) / 1000)
+            self._counter(self._attempts, model, attempt.code or "ok")(1)
+        self._histogram(self._call_latency, model)((stage.ended_ms - stage.started_ms) / 1000)
         if stage.usage is not None:
-            self._counter(self._tokens, strategy, model, "in").inc(stage.usage.prompt_tokens or 0)
-            self._counter(self._tokens, strategy, model, "out").inc(stage.usage.completion_tokens or 0)
+            self._counter(self._tokens, strategy, model, "in")(stage.usage.prompt_tokens or 0)
+            self._counter(self._tokens, strategy, model, "out")(stage.usage.completion_tokens or 0)
         if stage.cost_nano is None:
-            self._counter(self._unpriced, model).inc()
+            self._counter(self._unpriced, model)(1)
         else:
-            self._counter(self._cost, strategy, model).inc(stage.cost_nano / NANO_PER_USD)
+            self._counter(self._cost, strategy, model)(stage.cost_nano / NANO_PER_USD)
+
+
+class _Lines(structlog.BytesLogger):
+    """Writes lines at once, or those of one turn of the loop together: to write one costs more than to make it."""
+
+    __slots__ = ("_waited_for",)
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        self._waited_for: asyncio.AbstractEventLoop | None = None
+
+    def soon(self, line: bytes) -> None:
+        """Write a line before this turn is over, and not after what is written at once."""
+        self._write(line + b"\n")
+        loop = asyncio.get_running_loop()
+        if self._waited_for is not loop:
+            self._waited_for = loop
+            loop.call_soon(self._write_out)
+
+    def _write_out(self) -> None:
+        self._waited_for = None
+        self._flush()
 
 
 def configure_logging(level: str) -> None:
@@ -170,12 +205,32 @@ def configure_logging(level: str) -> None:
     structlog.configure(
         processors=[_line],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        logger_factory=partial(_Lines, sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(_JsonLines())
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[lines])
+
+
+def log_request(event: structlog.typing.EventDict) -> None:
+    """`log.info(**event)`, without the ten calls between: there is one for every request."""
+    logger = log.bind()
+    if logger._processors != [_line]:  # noqa: SLF001 - set up by someone else, as tests do that read what is logged
+        logger.info(**event)
+    elif logger.is_enabled_for(logging.INFO):
+        event["level"] = "info"
+        event["timestamp"] = datetime.now(UTC)
+        line = orjson.dumps(event, option=orjson.OPT_UTC_Z)
+        plain = _are_plain(event["path"], event["client_request_id"], event["client"], event["caller"])
+        logger._logger.soon(line if plain else masked(line))  # noqa: SLF001 - ours, since the steps are
+
+
+@lru_cache(1024)
+def _are_plain(*said: str | None) -> bool:
+    """Whether nothing in them looks like a key: to look again and again at the same route and name costs a lot."""
+    shown = orjson.dumps(said)
+    return masked(shown) == shown
 
 
 def _line(_: object, level: str, event: structlog.typing.EventDict) -> bytes:

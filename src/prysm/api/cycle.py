@@ -30,6 +30,7 @@ USUAL = frozenset(
 )
 """Names of headers, none of which says how the answer is coded or whether the connection closes after it."""
 OK = 200
+_LINE = b": ".join
 _CONTROL = bytes({*range(32), 127} - {ord("\t")})
 
 
@@ -54,13 +55,45 @@ class Cycle(RequestResponseCycle):
     def send(self, message: Any) -> Awaitable[None]:  # type: ignore[override] # whoever calls it awaits it
         """Send the next part of the answer."""
         if not (self.disconnected or self.flow.write_paused or self.response_complete):
-            if self.response_started:
-                if self.chunked_encoding and message.get("more_body") and (body := message.get("body")):
+            if not self.response_started:
+                if self._is_usual(message) and self._begin(message):
+                    return _DONE
+            elif self.chunked_encoding:
+                if message.get("more_body") and (body := message.get("body")) and self.scope["method"] != "HEAD":
                     self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
                     return _DONE
-            elif self._is_usual(message) and self._begin(message):
+            elif self._end(message):
                 return _DONE
         return super().send(message)
+
+    async def receive(self) -> Any:
+        """The next part of the request; one that is there already waits for nothing."""
+        if self.message_event.is_set() and not (
+            self.waiting_for_100_continue or self.disconnected or self.response_complete
+        ):
+            self.flow.resume_reading()
+            self.message_event.clear()
+            body, self.body = bytes(self.body), bytearray()
+            return {"type": "http.request", "body": body, "more_body": self.more_body}
+        return await super().receive()
+
+    def _end(self, message: Mapping[str, Any]) -> bool:
+        """Write a body, if this is all of it, its length was said, and the connection stays."""
+        body = message.get("body", b"")
+        if (
+            not len(body) == self.expected_content_length > 0
+            or message["type"] != "http.response.body"
+            or message.get("more_body")
+            or not self.keep_alive
+            or self.scope["method"] == "HEAD"
+        ):
+            return False
+        self.transport.write(body)
+        self.expected_content_length = 0
+        self.response_complete = True
+        self.message_event.set()
+        self.on_response()
+        return True
 
     def _is_usual(self, message: Mapping[str, Any]) -> bool:
         """Whether this is a head, a body follows, and the connection stays."""
@@ -79,7 +112,7 @@ class Cycle(RequestResponseCycle):
         if not USUAL.issuperset(said):
             return False
         length = said.get(b"content-length")
-        lines = [b"HTTP/1.1 200 OK", *[name + b": " + value for name, value in headers]]
+        lines = [b"HTTP/1.1 200 OK", *map(_LINE, headers)]
         if length is None:
             lines.append(b"transfer-encoding: chunked")
         lines += b"", b""

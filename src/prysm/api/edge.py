@@ -12,12 +12,14 @@ import structlog
 from starlette.requests import ClientDisconnect
 
 from prysm.accounts.access import check, is_public
+from prysm.api.one_write import SAID
 from prysm.api.problems import is_anthropic
 from prysm.api.respond import problem_response
+from prysm.api.shield import SHIELDED, with_ours
 from prysm.errors import InvalidApiKey, PrysmError
 from prysm.receipt import new_request_id
 from prysm.store.isolation import act_for, whose
-from prysm.telemetry import where
+from prysm.telemetry import log_request, where
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -54,7 +56,13 @@ class Edge:
         exchange = _Exchange(scope, send)
         scope.setdefault("state", {})["request_id"] = exchange.request_id
         try:
-            await self._admit(scope, exchange)
+            try:
+                self._admit(scope, exchange)
+            except InvalidApiKey:
+                if not self._directory.may_be_new(exchange.authorization()):
+                    raise
+                await self._directory.ask()
+                self._admit(scope, exchange)
             await self._app(scope, receive, exchange.send)
         except PrysmError as error:
             await exchange.refuse(error, receive)
@@ -69,37 +77,33 @@ class Edge:
         finally:
             self._account(scope, exchange)
 
-    async def _admit(self, scope: Scope, exchange: _Exchange) -> None:
+    def _admit(self, scope: Scope, exchange: _Exchange) -> None:
         """Raise `InvalidApiKey` or `Forbidden` unless the route is public, or for whoever calls."""
         path: str = scope["path"]
         if is_public(path, proofs=self._public_proofs):
             return
-        authorization = exchange.authorization()
-        try:
-            caller = self._directory.authenticate(authorization)
-        except InvalidApiKey:
-            if not self._directory.may_be_new(authorization):
-                raise
-            await self._directory.ask()
-            caller = self._directory.authenticate(authorization)
+        caller = self._directory.authenticate(exchange.authorization())
         scope["state"]["caller"] = caller
         check(caller, scope["method"], path)
         act_for(whose(caller))
 
     def _account(self, scope: Scope, exchange: _Exchange) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        self._telemetry.answered(method, route, exchange.status)
-        log.info(
-            "request",
-            method=method,
-            path=scope["path"][:_LOGGED_ID_LIMIT],
-            status=exchange.status,
-            ms=exchange.elapsed_ms(),
-            request_id=exchange.told_id,
-            client_request_id=exchange.client_request_id(),
-            client=_address(*(scope.get("client") or ("",))[:1]),
-            caller=getattr(scope["state"].get("caller"), "id", None),
+        method, client = scope["method"], scope.get("client")
+        if method not in _METHODS:
+            method = "OTHER"
+        self._telemetry.answered(method, getattr(scope.get("route"), "path", "unmatched"), exchange.status)
+        log_request(
+            {
+                "method": method,
+                "path": scope["path"][:_LOGGED_ID_LIMIT],
+                "status": exchange.status,
+                "ms": exchange.elapsed_ms(),
+                "request_id": exchange.told_id,
+                "client_request_id": exchange.client_request_id(),
+                "client": _address(client[0]) if client else None,
+                "caller": getattr(scope["state"].get("caller"), "id", None),
+                "event": "request",
+            }
         )
 
 
@@ -118,12 +122,14 @@ _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"
 class _Exchange:
     """One request and its answer, as far as the edge needs to know."""
 
-    __slots__ = ("_began", "_scope", "_send", "_started", "request_id", "status", "told_id")
+    __slots__ = ("_began", "_said", "_scope", "_send", "_started", "request_id", "status", "told_id")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.request_id = new_request_id()
         self.told_id = str(self.request_id)
         self.status = 499
+        said: dict[bytes, bytes] | None = scope.get(SAID)
+        self._said = dict(reversed(scope["headers"])) if said is None else said  # the first of a name counts
         self._scope = scope
         self._send = send
         self._started = False
@@ -135,9 +141,10 @@ class _Exchange:
             self._started = True
             self.status = message["status"]
             told = self.told_id.encode()
-            message["headers"] = [*message.get("headers", ()), (b"x-request-id", told)]
+            headers = [*message.get("headers", ()), (b"x-request-id", told)]
             if is_anthropic(self._scope["path"]):
-                message["headers"].append((b"request-id", told))
+                headers.append((b"request-id", told))
+            message["headers"] = with_ours(headers) if SHIELDED in self._scope else headers
         return self._send(message)
 
     async def refuse(self, error: PrysmError, receive: Receive) -> None:
@@ -145,24 +152,18 @@ class _Exchange:
         if not self._started:
             await problem_response(error, self._scope["path"], self.request_id)(self._scope, receive, self.send)
 
-    def header(self, name: bytes) -> str | None:
-        """A request header by its lower-case name."""
-        for key, value in self._scope["headers"]:
-            if key == name:
-                return str(value, "latin-1")
-        return None
-
     def authorization(self) -> str | None:
         """The `authorization` header; where there is none, the key in `x-api-key`, as Anthropic's clients send it."""
-        given = self.header(b"authorization")
-        if given is None and (key := self.header(b"x-api-key")) is not None:
-            return f"Bearer {key}"
-        return given
+        given = self._said.get(b"authorization")
+        if given is not None:
+            return given.decode("latin-1")
+        key = self._said.get(b"x-api-key")
+        return None if key is None else f"Bearer {key.decode('latin-1')}"
 
     def client_request_id(self) -> str | None:
         """The caller's own id: recorded, never adopted."""
-        given = self.header(b"x-request-id")
-        return None if given is None else _UNSAFE.sub("", given)[:_LOGGED_ID_LIMIT]
+        given = self._said.get(b"x-request-id")
+        return None if given is None else _UNSAFE.sub("", given.decode("latin-1"))[:_LOGGED_ID_LIMIT]
 
     def elapsed_ms(self) -> int:
         """Milliseconds since the request came."""

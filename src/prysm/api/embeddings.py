@@ -20,17 +20,14 @@ from prysm.api.respond import RunResponse, Shape
 from prysm.api.services import read_body, services
 from prysm.core.chat import Sampling
 from prysm.core.embedding import Embed
-from prysm.core.events import ignore
 from prysm.core.model import NANO_PER_USD
 from prysm.core.plan import ChatRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from uuid import UUID
 
     from starlette.types import Send
 
-    from prysm.core.caller import Caller
     from prysm.core.embedding import Input, Vectors
     from prysm.gateway import Answer, Gateway
 
@@ -109,11 +106,10 @@ class EmbeddingResponse(RunResponse):
         super().__init__(gateway, request, Shape(render=frame))
         self._written = in_base64 if base64 else in_numbers
 
-    async def _json(self, send: Send, request_id: UUID, caller: Caller) -> None:
-        answer = await self._gateway.run(self._request, request_id, ignore, caller)
+    async def _whole(self, send: Send, answer: Answer) -> None:
         headers = [
             (b"content-type", b"application/json"),
-            (b"x-prysm-proof-url", f"/v1/proof/{request_id}".encode()),
+            (b"x-prysm-proof-url", f"/v1/proof/{answer.receipt.request_id}".encode()),
             *told(answer.admitted),
             *cached.headers(answer.cache),
         ]

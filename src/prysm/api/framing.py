@@ -58,6 +58,7 @@ class Protocol(one_write.Protocol):
         self._at: Literal["between", "head", "body"] = "between"
         self._vain = 0  # bytes that came and no head or body of them
         self._gained = False
+        self._read = self._read_before = self._begun_at = 0  # bytes so far, before this read, before this head
         self._due: float | None = None  # when what we wait for must be there; None while we wait for nothing
         self._timer: asyncio.TimerHandle | None = None
         self._idle_since: float | None = None
@@ -79,6 +80,8 @@ class Protocol(one_write.Protocol):
     def data_received(self, data: bytes) -> None:
         """Read on; a head, a chunk's extension or a trailer that never ends is not gathered without end."""
         self._gained = False
+        self._read_before = self._read
+        self._read += len(data)
         super().data_received(data)
         self._vain = 0 if self._gained else self._vain + len(data)
         if self._vain > self._patience.head_bytes:
@@ -87,15 +90,18 @@ class Protocol(one_write.Protocol):
     def on_message_begin(self) -> None:
         """Expect a head from its first byte on."""
         super().on_message_begin()
-        self._at, self._gained = "head", True
+        self._at, self._gained, self._begun_at = "head", True, self._read_before
         self._expect(self._patience.head_s)
 
     def on_headers_complete(self) -> None:
         """Begin to serve the request, if there is no doubt about it; what is raised here makes the answer."""
         self._at, self._gained = "body", True
-        self._refusal = self._doubt()
-        if self._refusal is not None:
-            raise self._refusal
+        said = dict(self.headers)
+        if self._is_beyond_doubt(said):
+            self.scope[one_write.SAID] = said  # type: ignore[literal-required] # a key of ours
+        elif (refusal := self._doubt()) is not None:
+            self._refusal = refusal
+            raise refusal
         super().on_headers_complete()
         self.headers = []  # of its own, so that trailers never pass for headers
         self._expect(self._patience.body_s)
@@ -160,6 +166,18 @@ class Protocol(one_write.Protocol):
         """Answer in HTTP/1.1, and close: what comes next may be of another protocol."""
         if self.cycle is not None:
             self.cycle.keep_alive = False
+
+    def _is_beyond_doubt(self, said: dict[bytes, bytes]) -> bool:
+        """Whether it is as nearly all heads are, which takes no look at each header; of others nothing is said."""
+        number = len(self.headers)
+        return (
+            len(said) == number <= MOST_HEADERS
+            and b"host" in said
+            and b"transfer-encoding" not in said
+            and len(self.url) <= MOST_ADDRESS
+            and self._read - self._begun_at + 2 * number <= self._patience.head_bytes  # counted with ": " and CRLF
+            and self.parser.get_http_version() == "1.1"
+        )
 
     def _doubt(self) -> PrysmError | None:
         """Why this head is not served, if there is a reason; the parser has refused the worst already."""

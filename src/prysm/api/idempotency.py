@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
+from prysm.api.one_write import SAID
 from prysm.api.recording import Recorded, Recorder
 from prysm.api.respond import problem_response
 from prysm.api.services import raw_body, services
@@ -44,9 +45,11 @@ class Idempotency:
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve one request."""
         if scope["type"] == "http" and scope["method"] == "POST" and "caller" in scope["state"]:
-            given = [value for name, value in scope["headers"] if name == HEADER]
-            if given:
-                return self._once(scope, receive, send, _key(given))
+            said = scope.get(SAID)
+            if said is None or HEADER in said:
+                given = [value for name, value in scope["headers"] if name == HEADER]
+                if given:
+                    return self._once(scope, receive, send, _key(given))
         return self._app(scope, receive, send)
 
     async def _once(self, scope: Scope, receive: Receive, send: Send, key: str) -> None:

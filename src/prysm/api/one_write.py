@@ -25,6 +25,8 @@ LINGER_S = 60.0
 
 CONNECTION = "prysm.connection"
 """Where a request's scope has its connection, where this protocol serves it."""
+SAID = "prysm.headers"
+"""Where a scope may have its headers by name, if none came twice: one look at them is enough for all who ask."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -33,12 +35,8 @@ class Protocol(HttpToolsProtocol):
     _hung_up: Callable[[], object] | None = None
     _lost = False
 
-    def on_message_begin(self) -> None:
-        """A request begins."""
-        super().on_message_begin()
-        self.scope[CONNECTION] = self  # type: ignore[literal-required] # a key of ours
-
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        cycle.scope[CONNECTION] = self  # type: ignore[literal-required] # a key of ours
         cycle.__class__ = Cycle  # uvicorn makes it, and does not ask of what class
         super()._start_asgi_task(cycle, app)
 
@@ -46,14 +44,17 @@ class Protocol(HttpToolsProtocol):
         """It is gone, whoever ended it."""
         super().connection_lost(exc)
         self._lost = True
-        if self._hung_up is not None:
-            self._hung_up()
+        self._tell()
 
     def call_when_lost(self, call: Callable[[], object] | None) -> None:
         """Whom to tell, at once or in the next turn, when the caller hangs up before the answer; None for nobody."""
         self._hung_up = call
         if call is not None and self._lost:
-            asyncio.get_running_loop().call_soon(call)
+            self.loop.call_soon(self._tell)
+
+    def _tell(self) -> None:
+        if self._hung_up is not None:
+            self._hung_up()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Write by turns from now on."""

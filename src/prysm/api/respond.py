@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import orjson
@@ -64,23 +65,22 @@ class RunResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or stop quietly when nobody is left to answer."""
         work = asyncio.current_task()
-        watch = _watch(scope, receive, work)
+        unwatch = _watch(scope, receive, work)
         state = scope["state"]
         request_id: UUID = state["request_id"]
         try:
             if self._request.stream and self._shape.writer is not None:
                 await self._stream(send, state, self._shape.writer(request_id))
             else:
-                await self._json(send, request_id, state["caller"])
+                await self._whole(send, await self._gateway.run(self._request, request_id, ignore, state["caller"]))
         except asyncio.CancelledError as error:
             if CLIENT_GONE not in error.args or work is None:
                 raise
             work.uncancel()
         finally:
-            watch.cancel()
+            unwatch()
 
-    async def _json(self, send: Send, request_id: UUID, caller: Caller) -> None:
-        answer = await self._gateway.run(self._request, request_id, ignore, caller)
+    async def _whole(self, send: Send, answer: Answer) -> None:
         body = orjson.dumps(self._shape.render(answer))
         headers = [
             (b"content-type", b"application/json"),
@@ -115,30 +115,13 @@ class RunResponse(Response):
             await stream.close()
 
 
-def _watch(scope: Scope, receive: Receive, work: asyncio.Task[Any] | None) -> _Told | _Watch:
-    """Cancel the run when its caller hangs up, so that no upstream call outlives who asked for it."""
-    connection = scope.get(CONNECTION)
-    return _Watch(receive, work) if connection is None else _Told(connection, work)
-
-
-class _Told:
-    """Is called by the connection itself."""
-
-    __slots__ = ("_connection", "_work")
-
-    def __init__(self, connection: Connection, work: asyncio.Task[Any] | None) -> None:
-        self._connection = connection
-        self._work = work
-        connection.call_when_lost(self._gone)
-
-    def cancel(self) -> None:
-        """Stop watching."""
-        self._connection.call_when_lost(None)
-        self._work = None
-
-    def _gone(self) -> None:
-        if self._work is not None:
-            self._work.cancel(CLIENT_GONE)
+def _watch(scope: Scope, receive: Receive, work: asyncio.Task[Any] | None) -> Callable[[], None]:
+    """Cancel the run when its caller hangs up, so that no upstream call outlives who asked for it, until called."""
+    connection: Connection | None = scope.get(CONNECTION)
+    if connection is None or work is None:
+        return _Watch(receive, work).cancel
+    connection.call_when_lost(partial(work.cancel, CLIENT_GONE))
+    return partial(connection.call_when_lost, None)
 
 
 class _Watch:

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 from starlette.requests import ClientDisconnect
 
 from prysm.api.incoming import incoming
+from prysm.api.one_write import SAID
 from prysm.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
     from uuid import UUID
 
     from starlette.requests import Request
+    from starlette.types import Message
 
     from prysm.accounts.directory import Directory
     from prysm.accounts.provider_keys import OwnKeys
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from prysm.telemetry import Telemetry
 
 
+JSON = b"application/json"
 MOST_WAITING = 64
 
 KeysDocument: TypeAlias = "dict[str, list[Mapping[str, Any]]]"
@@ -210,7 +213,7 @@ class Services:
 
 def services(request: Request) -> Services:
     """The services of the application that serves `request`."""
-    found: Services = request.app.state.services
+    found: Services = request.scope["app"].state.services
     return found
 
 
@@ -225,35 +228,42 @@ async def keys_document(log: Log) -> KeysDocument:
     return {"keys": list(await log.keys())}
 
 
-async def read_body(request: Request, most: int | None = None) -> bytes:
+def read_body(request: Request, most: int | None = None) -> Awaitable[bytes]:
     """The whole JSON body, at most the configured size and `most` bytes; refuses other types and compressed bodies."""
-    sent: dict[bytes, bytes] = dict(request.scope["headers"])  # names come in lower case (ASGI)
-    if sent.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
+    scope = request.scope
+    sent: dict[bytes, bytes] = scope.get(SAID) or dict(scope["headers"])  # names come in lower case (ASGI)
+    kind = sent.get(b"content-type", b"")
+    if kind != JSON and kind.partition(b";")[0].strip().lower() != JSON:
         raise UnsupportedMediaType("Send the body as JSON with `content-type: application/json`.")
     if sent.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMediaType("Compressed bodies are not accepted; send the JSON as it is.")
-    body = await _body(request, sent.get(b"content-length", b""), most)
-    if not body:
-        raise InvalidRequest("The body is empty; send a JSON object.")
-    return body
+    return _body(request, sent.get(b"content-length", b""), most, may_be_empty=False)
 
 
 async def raw_body(request: Request, most: int | None = None) -> bytes:
     """What the caller sends, within the same limits; raises `ClientDisconnect` when it hangs up meanwhile."""
     declared = next((value for name, value in request.scope["headers"] if name == b"content-length"), b"")
-    return await _body(request, declared, most)
+    return await _body(request, declared, most, may_be_empty=True)
 
 
-async def _body(request: Request, declared: bytes, most: int | None) -> bytes:
+async def _body(request: Request, declared: bytes, most: int | None, *, may_be_empty: bool) -> bytes:
     configured = services(request).body_limit
     limit = configured if most is None else min(most, configured)
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit, configured)
-    part, more = await _part(request)
-    if len(part) > limit:
+    message = await request.receive()
+    body = _part(message)
+    if len(body) > limit:
         raise _too_large(limit, configured)
-    if not more:
-        return part  # it came at once, as most do
+    if message.get("more_body", False):  # most come at once
+        body = await _with_the_rest(request, body, limit, configured)
+    if not body and not may_be_empty:
+        raise InvalidRequest("The body is empty; send a JSON object.")
+    return body
+
+
+async def _with_the_rest(request: Request, part: bytes, limit: int, configured: int) -> bytes:
+    more = True
     keyless = "caller" not in request.scope["state"]
     parts, size = [part], 0
     try:
@@ -262,7 +272,8 @@ async def _body(request: Request, declared: bytes, most: int | None) -> bytes:
             size += len(part)
             if not more:
                 return b"".join(parts)
-            part, more = await _part(request)
+            message = await request.receive()
+            part, more = _part(message), message.get("more_body", False)
             if size + len(part) > limit:
                 raise _too_large(limit, configured)
             parts.append(part)
@@ -270,12 +281,12 @@ async def _body(request: Request, declared: bytes, most: int | None) -> bytes:
         incoming.give_back(size, keyless=keyless)
 
 
-async def _part(request: Request) -> tuple[bytes, bool]:
-    """What comes next of a body, and whether there is more."""
-    message = await request.receive()
+def _part(message: Message) -> bytes:
+    """What came of a body."""
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
-    return message.get("body", b""), message.get("more_body", False)
+    part: bytes = message.get("body", b"")
+    return part
 
 
 def _too_large(limit: int, configured: int) -> RequestTooLarge:
