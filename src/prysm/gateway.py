@@ -101,9 +101,6 @@ class _Begun:
     def recalled(self) -> Recalled | None:
         return self.cache.found if self.cache else None
 
-    def elapsed_ms(self) -> int:
-        return int((time.perf_counter() - self.clock) * 1000)
-
 
 class Gateway:
     """Runs requests. One per process; holds no state of any request."""
@@ -142,7 +139,8 @@ class Gateway:
         Raises a `PrysmError`. Cancel it with `CLIENT_GONE` when the caller hung up; any other cancellation is the
         gateway stopping, and becomes the error that tells the caller so.
         """
-        self._admit()
+        if self._closing or self._sealer.away:
+            raise self._refusal()
         since, verdict, placed, queue = time.perf_counter(), None, False, self._queue
         try:
             if not queue.take():
@@ -171,14 +169,16 @@ class Gateway:
 
     async def _work(self, begun: _Begun) -> Verdict:
         """Execute and score a run that has begun; whatever else becomes of it is sealed before this raises."""
-        run = begun.run
+        run, heard = begun.run, begun.emit is not ignore
         try:
-            await begun.emit(Planned(run.plan, begun.admitted, begun.cache))
+            if heard:
+                await begun.emit(Planned(run.plan, begun.admitted, begun.cache))
             bar = run.plan.policy.bar if run.request.orchestrated else None
             verdict = told(await self._execute(begun), bar)
-            await run.tell()
-            if run.request.stream and not run.streamed:
-                await _show(begun, verdict)
+            if heard:
+                await run.tell()
+                if run.request.stream and not run.streamed:
+                    await _show(begun, verdict)
         except Exception as error:
             await self._seal_failure(begun, "failed", error)
             raise
@@ -215,11 +215,11 @@ class Gateway:
         """Wait until the runs under way, cancelled ones too, have ended and are sealed."""
         await self._queue.drained()
 
-    def _admit(self) -> None:
+    def _refusal(self) -> PrysmError:
+        """Why no run may begin now."""
         if self._closing:
-            raise Overloaded("The gateway is stopping; retry against another replica or in a moment.")
-        if self._sealer.away:
-            raise unprovable()
+            return Overloaded("The gateway is stopping; retry against another replica or in a moment.")
+        return unprovable()
 
     async def _begin(
         self, request: ChatRequest, request_id: UUID, emit: Emit, caller: Caller, since: float
@@ -274,14 +274,14 @@ class Gateway:
 
     async def _execute(self, begun: _Begun) -> Verdict:
         """The answer of an earlier run, or the strategy's; at the deadline, the best one in hand."""
-        run, request = begun.run, begun.run.request
-        if begun.recalled is not None:
-            run.stages.extend(begun.recalled.stages)
-            return begun.recalled.verdict
+        run, request, recalled = begun.run, begun.run.request, begun.recalled
+        if recalled is not None:
+            run.stages.extend(recalled.stages)
+            return recalled.verdict
         strategy = STRATEGIES[run.plan.strategy]
         try:
             if request.deadline_s is None:
-                return await strategy.run(begun.run)
+                return await strategy.run(run)
             async with asyncio.timeout(request.deadline_s):
                 return await strategy.run(run)
         except TimeoutError:
@@ -300,23 +300,22 @@ class Gateway:
 
     async def _answer(self, begun: _Begun, verdict: Verdict) -> Answer:
         """Seal the run and hand the answer out; the answer is withheld when its receipt cannot be made durable."""
-        finished = self._finished(begun, "degraded" if begun.run.degraded else "ok", verdict)
-        receipt, durable = await self._seal(begun, finished)
+        finished, receipt, durable = await self._seal(begun, "degraded" if begun.run.degraded else "ok", verdict)
         if self._cache is not None and begun.cache is not None:
             self._cache.keep(begun.cache, finished, receipt.proof_hash)
-        return Answer(
-            request=finished.request,
-            plan=finished.plan,
-            verdict=verdict,
-            stages=tuple(finished.stages),
-            degraded=finished.degraded,
-            receipt=receipt,
-            durable=durable,
-            created=finished.created,
-            latency_ms=finished.latency_ms,
-            price_version=self._price_version,
-            admitted=begun.admitted,
-            cache=begun.cache,
+        return Answer(  # by position here and below: by name costs twice as much
+            finished.request,
+            finished.plan,
+            verdict,
+            tuple(finished.stages),
+            finished.degraded,
+            receipt,
+            durable,
+            finished.created,
+            finished.latency_ms,
+            finished.price_version,
+            begun.admitted,
+            begun.cache,
         )
 
     async def _seal_failure(self, begun: _Begun, outcome: Outcome, error: Exception | None = None) -> None:
@@ -326,12 +325,29 @@ class Gateway:
         if known is not None:
             known.spent = known.spent or any(stage.cost_nano != 0 for stage in begun.run.stages if stage.model)
         with suppress(ProofUnavailable):
-            await self._seal(begun, self._finished(begun, outcome, error=code))
+            await self._seal(begun, outcome, error=code)
             if known is not None:
                 known.sealed = True
 
-    async def _seal(self, begun: _Begun, finished: Finished) -> tuple[Receipt, SealState]:
+    async def _seal(
+        self, begun: _Begun, outcome: Outcome, verdict: Verdict | None = None, error: str | None = None
+    ) -> tuple[Finished, Receipt, SealState]:
         """Make the run's receipt durable and count the run; raises `ProofUnavailable`."""
+        run, recalled = begun.run, begun.recalled
+        finished = Finished(
+            begun.request_id,
+            run.request,
+            run.plan,
+            run.stages,
+            tuple(run.degraded),
+            outcome,
+            begun.created,
+            int((time.perf_counter() - begun.clock) * 1000),
+            self._price_version,
+            verdict,
+            error,
+            recalled.original if recalled else None,
+        )
         receipt = make_receipt(finished, begun.known, self._keys.receipt)
         receipt.sealed.charge = charge_of(begun.payer, finished, receipt.account)
         try:
@@ -342,26 +358,7 @@ class Gateway:
             raise
         finally:
             self._telemetry.run_finished(finished)
-        return receipt, durable
-
-    def _finished(
-        self, begun: _Begun, outcome: Outcome, verdict: Verdict | None = None, error: str | None = None
-    ) -> Finished:
-        run = begun.run
-        return Finished(
-            request_id=begun.request_id,
-            request=run.request,
-            plan=run.plan,
-            stages=run.stages,
-            degraded=tuple(run.degraded),
-            outcome=outcome,
-            created=begun.created,
-            latency_ms=begun.elapsed_ms(),
-            price_version=self._price_version,
-            verdict=verdict,
-            error=error,
-            original=begun.recalled.original if begun.recalled else None,
-        )
+        return finished, receipt, durable
 
 
 def _plan(request: ChatRequest, planner: Planner) -> Plan:

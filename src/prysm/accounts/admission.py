@@ -53,8 +53,8 @@ def payer_of(caller: Caller, request: ChatRequest, plan: Plan, known: Budgets, *
     held and nobody knows what the run may cost.
     """
     tags = tags_of(caller, request.metadata) if caller.tags or request.metadata else ()
-    counting, prepaid = (Counting(), False) if free else (known.budgets(caller, tags), caller.prepaid)
-    prepaid = prepaid and not _all_brought(request, plan)
+    counting = Counting() if free else known.budgets(caller, tags)
+    prepaid = caller.prepaid and not free and not _all_brought(request, plan)
     firm = counting.hard or prepaid
     held = _worst(plan, firm=firm) if firm or counting.budgets else 0
     return Payer(
@@ -66,12 +66,12 @@ def payer_of(caller: Caller, request: ChatRequest, plan: Plan, known: Budgets, *
         plan.mode,
         plan.policy.id,
         plan.profile.task,
-        held_nano=held,
-        tokens=_tokens(request, plan) if caller.limits and not free else 0,
-        budgets=counting.budgets,
-        limits=caller.limits,
-        prepaid=prepaid,
-        ceiling_nano=held if firm else None,
+        held,
+        _tokens(request, plan) if caller.limits and not free else 0,
+        counting.budgets,
+        caller.limits,
+        prepaid,
+        held if firm else None,
     )
 
 
@@ -80,7 +80,14 @@ def charge_of(payer: Payer, run: Finished, spent: Account) -> bytes:
     answered = run.verdict.candidate.model if run.verdict is not None else None
     return orjson.dumps(
         {
-            **payer.whose(),
+            "org": payer.org,
+            "project": payer.project,
+            "key": payer.key,
+            "tags": payer.tags,
+            "strategy": payer.strategy,
+            "mode": payer.mode,
+            "policy": payer.policy,
+            "task": payer.task,
             "id": run.request_id,
             "outcome": run.outcome,
             "model": answered.id if answered else None,
@@ -89,7 +96,7 @@ def charge_of(payer: Payer, run: Finished, spent: Account) -> bytes:
             "tokens_out": spent.completion_tokens,
             "cost": spent.total_nano,
             "estimated": spent.estimated,
-            "brought": 0 if spent.total_nano is None else _brought(run),
+            "brought": _brought(run) if run.request.own_providers and spent.total_nano is not None else 0,
         }
     )
 
@@ -102,9 +109,7 @@ def _all_brought(request: ChatRequest, plan: Plan) -> bool:
 
 def _brought(run: Finished) -> int:
     """What the calls cost that the organisation pays its provider itself: no credits are taken for them."""
-    own = run.request.own_providers
-    if not own:
-        return 0
+    own = run.request.own_providers or {}
     return sum(stage.cost_nano or 0 for stage in run.stages if stage.model and stage.model.provider in own)
 
 

@@ -118,10 +118,15 @@ class _Shared(BaseModel):
     stream: bool | None = None
     stream_options: ChatStreamOptions | None = None
 
-    @cached_property
+    @property
     def extras(self) -> Extras:
         """The rarer fields; raises `InvalidRequest` for a wrong one and for one that nobody knows."""
-        return check(Extras, self.model_extra) if self.model_extra else _NO_EXTRAS
+        return self.checked if self.__pydantic_extra__ else _NO_EXTRAS
+
+    @cached_property
+    def checked(self) -> Extras:
+        """`extras`, where there are any; apart from it, since to keep costs more than most bodies have to."""
+        return check(Extras, self.__pydantic_extra__ or {})
 
     @property
     def wants_usage(self) -> bool:
@@ -130,23 +135,25 @@ class _Shared(BaseModel):
 
     def sampling(self) -> Sampling:
         """How models are to sample; the newer name of the output cap wins."""
-        more = {} if self.extras is _NO_EXTRAS else self.extras.sampling()
+        extras, cap, stop = self.extras, self.max_completion_tokens, self.stop
         return Sampling(
-            temperature=self.temperature,
-            top_p=self.top_p,
-            max_tokens=self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens,
-            stop=(self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ()),
-            seed=self.seed,
-            frequency_penalty=self.frequency_penalty,
-            presence_penalty=self.presence_penalty,
-            **more,
+            self.temperature,
+            self.top_p,
+            None,
+            self.max_tokens if cap is None else cap,
+            () if stop is None else (stop,) if isinstance(stop, str) else tuple(stop),
+            self.seed,
+            self.frequency_penalty,
+            self.presence_penalty,
+            **({} if extras is _NO_EXTRAS else extras.sampling()),
         )
 
-    def request(self, messages: tuple[Message, ...], **target: Any) -> ChatRequest:
+    def request(self, messages: tuple[Message, ...], target: dict[str, Any]) -> ChatRequest:
         """The request in our vocabulary; `target` says who answers."""
-        if self.extras is not _NO_EXTRAS:
-            target |= self.extras.request()
-        return ChatRequest(messages=messages, sampling=self.sampling(), stream=self.stream is True, **target)
+        extras = self.extras
+        if extras is not _NO_EXTRAS:
+            target |= extras.request()
+        return ChatRequest(messages, self.sampling(), stream=self.stream is True, **target)
 
 
 class ChatBody(_Shared):
@@ -159,10 +166,11 @@ class ChatBody(_Shared):
 
     def chat_request(self) -> ChatRequest:
         """`auto` routes, `prysm/<policy or strategy>` orchestrates, anything else names a model."""
-        target = target_of(self.model)
-        if self.n is not None and self.n > 1:
-            target["n"] = _versions(self.n, target)
-        return self.request(conversation(self.messages), routing_mode=self.routing_mode, **target)
+        target, n = target_of(self.model), self.n
+        if n is not None and n > 1:
+            target["n"] = _versions(n, target)
+        target["routing_mode"] = self.routing_mode
+        return self.request(conversation(self.messages), target)
 
 
 class OrchestrateBody(_Shared):
@@ -177,7 +185,8 @@ class OrchestrateBody(_Shared):
     def chat_request(self) -> ChatRequest:
         """The orchestration that was asked for."""
         strategy = None if self.strategy is None else STRATEGY_ALIASES.get(self.strategy, self.strategy)
-        return self.request(prompt_or_messages(self.prompt, self.messages), policy=self.policy, strategy=strategy)
+        messages = prompt_or_messages(self.prompt, self.messages)
+        return self.request(messages, {"policy": self.policy, "strategy": strategy})
 
 
 class RouteBody(Strict):

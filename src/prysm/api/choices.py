@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/chat/object
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from prysm.core.openai_form import answer_form, thinking_block
@@ -24,6 +25,8 @@ DETAILS = (
     ("completion_tokens_details", "audio_tokens", "audio_completion_tokens"),
 )
 """Parts of the totals: where OpenAI puts them, its names for them, and ours."""
+_PARTS = attrgetter(*[ours for _, _, ours in DETAILS])
+_NONE_TOLD = (None,) * len(DETAILS)
 
 
 def choice(index: int, done: Completion, *, told: bool, legacy: bool) -> dict[str, Any]:
@@ -62,19 +65,16 @@ def logprobs(tokens: Sequence[TokenLogprob], *, refused: bool) -> dict[str, Any]
 def usage(answer: Answer) -> dict[str, Any]:
     """OpenAI's usage, summed over every call. Parts of the totals are those of the calls that told them."""
     spent = answer.receipt.account
-    return {
+    found: dict[str, Any] = {
         "prompt_tokens": spent.prompt_tokens,
         "completion_tokens": spent.completion_tokens,
         "total_tokens": spent.prompt_tokens + spent.completion_tokens,
-        **_details(answer),
     }
-
-
-def _details(answer: Answer) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
     for stage in answer.stages:
-        for side, theirs, ours in DETAILS if stage.usage is not None else ():
-            tokens: int | None = getattr(stage.usage, ours)
+        parts = _NONE_TOLD if stage.usage is None else _PARTS(stage.usage)
+        if parts == _NONE_TOLD:
+            continue
+        for (side, theirs, _), tokens in zip(DETAILS, parts, strict=True):
             if tokens is not None:
                 sums = found.setdefault(side, {})
                 sums[theirs] = sums.get(theirs, 0) + tokens
@@ -83,7 +83,7 @@ def _details(answer: Answer) -> dict[str, dict[str, int]]:
 
 def sealed(thinking: Sequence[Thinking]) -> dict[str, Any]:
     """All thoughts apart, if any is sealed: each has to be sent back as it came."""
-    if not any(thought.redacted or thought.signature is not None for thought in thinking):
+    if not thinking or not any(thought.redacted or thought.signature is not None for thought in thinking):
         return {}
     return {"thinking_blocks": [thinking_block(thought) for thought in thinking]}
 

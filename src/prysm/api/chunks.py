@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from prysm.gateway import Answer
 
 
+_REST = b'},"logprobs":null,"finish_reason":null}]}\n\n'
+"""What comes behind the text of a chunk."""
+
+
 class ChunkWriter(Writer):
     """`events`: typed progress beside the answer. `usage`: a last chunk with the usage. `trace`: every stage.
 
@@ -58,18 +62,15 @@ class ChunkWriter(Writer):
     def piece(self, piece: Piece, choice: int) -> bytes:
         """The hot line of a stream: the chunk's frame is made once, only the text is encoded each time."""
         opening = b"" if choice in self._opened else self._opening(piece, choice)
-        logprobs = piece.logprobs if self._logprobs and isinstance(piece, TextDelta) else ()
-        if choice == 0 and isinstance(piece, TextDelta) and not piece.refusal and not logprobs:
-            text = orjson.dumps(piece.text)
-            return opening + self._head + text + b'},"logprobs":null,"finish_reason":null}]}\n\n'
-        if isinstance(piece, ThinkingDelta) and (piece.redacted or not piece.text):
+        logprobs: dict[str, Any] | None = None
+        if isinstance(piece, TextDelta):
+            if self._logprobs and piece.logprobs:
+                logprobs = choices.logprobs(piece.logprobs, refused=piece.refusal)
+            elif choice == 0 and not piece.refusal:
+                return opening + self._head + orjson.dumps(piece.text) + _REST
+        elif isinstance(piece, ThinkingDelta) and (piece.redacted or not piece.text):
             return opening  # a seal: the whole thought stands at the end
-        shown = {
-            "index": choice,
-            "delta": self._delta(piece),
-            "logprobs": choices.logprobs(logprobs, refused=isinstance(piece, TextDelta) and piece.refusal),
-            "finish_reason": None,
-        }
+        shown = {"index": choice, "delta": self._delta(piece), "logprobs": logprobs, "finish_reason": None}
         return opening + data(self._chunk([shown]))
 
     def ending(self, answer: Answer) -> bytes:
@@ -78,14 +79,17 @@ class ChunkWriter(Writer):
         if self._trace:
             prysm["stages"] = [render.stage(item) for item in answer.stages]
         self.model = answer.verdict.candidate.model.id
-        ends = [self._end(answer, choice) for choice in answer.verdict.choices]
-        tail = b"".join(self._opening(None, end["index"]) for end in ends if end["index"] not in self._opened)
-        tail += b"".join(data(self._chunk([end])) for end in ends[1:])
-        tier = answer.verdict.candidate.completion.service_tier
-        tail += data({**self._chunk([ends[0]]), "service_tier": tier, "prysm": prysm})
+        first, *others = [self._end(answer, choice) for choice in answer.verdict.choices]
+        tail = [self._opening(None, end["index"]) for end in (first, *others) if end["index"] not in self._opened]
+        if others:
+            tail += [data(self._chunk([end])) for end in others]
+        last = self._chunk([first])
+        last["service_tier"], last["prysm"] = answer.verdict.candidate.completion.service_tier, prysm
+        tail.append(data(last))
         if self._usage:
-            tail += data({**self._chunk([]), "usage": choices.usage(answer)})
-        return tail + b"data: [DONE]\n\n"
+            tail.append(data(self._chunk([]) | {"usage": choices.usage(answer)}))
+        tail.append(b"data: [DONE]\n\n")
+        return b"".join(tail)
 
     def failure(self, error: PrysmError) -> bytes:
         """An error event and no `[DONE]`."""

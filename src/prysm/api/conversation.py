@@ -35,7 +35,8 @@ class SystemMessage(Strict):
 
     def message(self, _: int, __: dict[str, str]) -> Message:
         """The turn in our vocabulary."""
-        return Message(self.role, _content(self.content), name=self.name)
+        said = self.content
+        return Message(self.role, said if isinstance(said, str) else _content(said), (), None, self.name)
 
 
 class UserMessage(Strict):
@@ -47,7 +48,8 @@ class UserMessage(Strict):
 
     def message(self, _: int, __: dict[str, str]) -> Message:
         """The turn in our vocabulary."""
-        return Message("user", _content(self.content), name=self.name)
+        said = self.content
+        return Message("user", said if isinstance(said, str) else _content(said), (), None, self.name)
 
 
 class AssistantMessage(Strict):

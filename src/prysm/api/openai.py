@@ -23,26 +23,27 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["OpenAI"])
 
+WHOLE = Shape(render.chat_completion)
+LEGACY = Shape(partial(render.chat_completion, legacy=True))
+
 
 @router.post("/v1/chat/completions", **documented.run(bodies.ChatBody, "A chat completion."))
 async def chat_completions(request: Request) -> Response:
     """Answer a chat: `auto` routes, a catalog id pins, `prysm/<policy or strategy>` orchestrates."""
     body = parse.read(bodies.ChatBody, await read_body(request))
     gateway, chat, extras = services(request).gateway, body.chat_request(), body.extras
-    writer = (
-        partial(
-            ChunkWriter,
-            events=bool(extras.prysm_events),
-            usage=body.wants_usage,
-            trace=False,
-            logprobs=chat.sampling.logprobs,
-            legacy=extras.legacy,
-        )
-        if chat.stream
-        else None
-    )
     known_policy(chat, body.model, gateway.planner.policies)
-    return RunResponse(gateway, chat, Shape(partial(render.chat_completion, legacy=extras.legacy), writer))
+    if not chat.stream:
+        return RunResponse(gateway, chat, LEGACY if extras.legacy else WHOLE)
+    writer = partial(
+        ChunkWriter,
+        events=bool(extras.prysm_events),
+        usage=body.wants_usage,
+        trace=False,
+        logprobs=chat.sampling.logprobs,
+        legacy=extras.legacy,
+    )
+    return RunResponse(gateway, chat, Shape(render.chat_completion, writer))
 
 
 def known_model(name: str, policies: Collection[str], catalog: Catalog) -> None:

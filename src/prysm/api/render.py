@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from prysm.api import cached
 from prysm.api.choices import choice, usage
 from prysm.core.model import NANO_PER_USD
-from prysm.registry.cost import total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,29 +32,29 @@ def orchestration(answer: Answer, *, trace: bool, legacy: bool) -> dict[str, Any
 
 def block(answer: Answer) -> dict[str, Any]:
     """The `prysm` block."""
-    request_id = answer.receipt.request_id
-    kind = "orchestration" if answer.request.orchestrated else "routing"
-    body = orchestrated(answer) if answer.request.orchestrated else routing(answer.plan, answer)
-    return {
-        "request_id": request_id,
+    receipt, several = answer.receipt, answer.request.orchestrated
+    body = orchestrated(answer) if several else routing(answer.plan, answer)
+    told = {
+        "request_id": receipt.request_id,
         "latency_ms": answer.latency_ms,
-        "simulated": any(item.model.simulated for item in answer.stages if item.model),
-        kind: body,
+        "simulated": True in [item.model.simulated for item in answer.stages if item.model],
+        "orchestration" if several else "routing": body,
         "cost": cost(answer),
         "calls": calls(answer),
         "proof": proof(answer),
-        "openings": {
-            name: {"enc": opening.enc, "salt": opening.salt} for name, opening in answer.receipt.openings.items()
-        },
-        **cached.shown(answer.cache),
+        "openings": {name: {"enc": one.enc, "salt": one.salt} for name, one in receipt.openings.items()},
     }
+    return told if answer.cache is None else told | cached.shown(answer.cache)
 
 
 def routing(plan: Plan, answer: Answer | None = None) -> dict[str, Any]:
     """Which model, why it, and why not the others; of the model that answered, when one did."""
-    model = answer.verdict.candidate.model if answer else plan.models[0]
-    failed = _given_up(answer.stages) if answer else []
-    signals = {**plan.profile.signals, "difficulty": plan.profile.difficulty_score}
+    if answer is None:
+        model, score, degraded, failed = plan.models[0], None, plan.degraded, []
+    else:
+        model, score = answer.verdict.candidate.model, answer.verdict.score
+        degraded, failed = answer.degraded, _given_up(answer.stages)
+    signals = plan.profile.signals | {"difficulty": plan.profile.difficulty_score}
     return {
         "model": model.id,
         "model_display": model.display,
@@ -69,13 +68,15 @@ def routing(plan: Plan, answer: Answer | None = None) -> dict[str, Any]:
         "signals_detected": [name for name, value in signals.items() if value is True],
         "in_cost": usd(model.price.input),
         "out_cost": usd(model.price.output),
-        "confidence": answer.verdict.score.confidence if answer else None,
-        "confidence_method": answer.verdict.score.method if answer else None,
-        "degraded": list(answer.degraded if answer else plan.degraded),
+        "confidence": score.confidence if score else None,
+        "confidence_method": score.method if score else None,
+        "degraded": list(degraded),
         "alternatives": [
             {"model": other.model.id, "est_cost_usd": usd(other.est_cost_nano), "why_not": other.why_not}
             for other in plan.alternatives
-        ],
+        ]
+        if plan.alternatives
+        else [],
         "fallbacks": [{"model": item.model.id, "error": item.error} for item in failed if item.model],
     }
 
@@ -111,7 +112,7 @@ def planned(plan: Plan) -> dict[str, Any]:
         "reason": plan.reason,
         "forced": plan.forced,
         "task": plan.profile.task,
-        "signals": dict(plan.profile.signals) | {"difficulty": plan.profile.difficulty_score},
+        "signals": plan.profile.signals | {"difficulty": plan.profile.difficulty_score},
         "models_used": _unique((*plan.models, *((plan.aggregator,) if plan.aggregator else ()))),
         "confidence": None,
         "agreement": None,
@@ -145,9 +146,7 @@ def dry_run(plan: Plan, created: int) -> dict[str, Any]:
 
 def cost(answer: Answer) -> dict[str, Any]:
     """What was spent, and what the strongest model alone would have cost for the same prompt and answers."""
-    spent, baseline = answer.receipt.account, answer.plan.baseline
-    used = [answer.stages[made.stage].usage for made in answer.verdict.choices]
-    alone = total([baseline.price.cost(each) if baseline and each else None for each in used])
+    spent, baseline, alone = answer.receipt.account, answer.plan.baseline, _alone(answer)
     saved = None if alone is None or spent.total_nano is None else alone - spent.total_nano
     return {
         "total_usd": usd(spent.total_nano),
@@ -161,6 +160,19 @@ def cost(answer: Answer) -> dict[str, Any]:
     }
 
 
+def _alone(answer: Answer) -> int | None:
+    if answer.plan.baseline is None:
+        return None
+    price, alone = answer.plan.baseline.price, 0
+    for made in answer.verdict.choices:
+        usage = answer.stages[made.stage].usage
+        each = price.cost(usage) if usage else None
+        if each is None:
+            return None
+        alone += each
+    return alone
+
+
 def calls(answer: Answer) -> list[dict[str, Any]]:
     """The model calls of the run: none where the cache had the answer."""
     if answer.recalled is not None:
@@ -170,22 +182,18 @@ def calls(answer: Answer) -> list[dict[str, Any]]:
 
 def call(item: Stage, request: ChatRequest) -> dict[str, Any]:
     """One model call of the run; `byok` is there where it was made with a key of the caller's organisation."""
-    made = _call(item)
-    own = request.own_providers
-    return made | {"byok": True} if own and made["provider"] in own else made
-
-
-def _call(item: Stage) -> dict[str, Any]:
-    return {
-        "model": item.model.id if item.model else None,
-        "provider": item.model.provider if item.model else None,
+    model, usage, own = item.model, item.usage, request.own_providers
+    made = {
+        "model": model.id if model else None,
+        "provider": model.provider if model else None,
         "attempts": len(item.attempts),
-        "tokens_in": item.usage.prompt_tokens if item.usage else None,
-        "tokens_out": item.usage.completion_tokens if item.usage else None,
+        "tokens_in": usage.prompt_tokens if usage else None,
+        "tokens_out": usage.completion_tokens if usage else None,
         "cost_usd": usd(item.cost_nano),
         "status": item.status,
         "ms": item.ended_ms - item.started_ms,
     }
+    return made | {"byok": True} if own and made["provider"] in own else made
 
 
 def stage(item: Stage) -> dict[str, Any]:
@@ -209,12 +217,13 @@ def stage(item: Stage) -> dict[str, Any]:
 
 def proof(answer: Answer) -> dict[str, Any]:
     """The receipt in short; the whole of it is at `url`."""
-    request_id, model = answer.receipt.request_id, answer.verdict.candidate.model
+    receipt, model = answer.receipt, answer.verdict.candidate.model
+    request_id = receipt.request_id
     return {
         "version": 2,
         "request_id": request_id,
-        "timestamp": answer.receipt.sealed_at,
-        "proof_hash": answer.receipt.proof_hash,
+        "timestamp": receipt.sealed_at,
+        "proof_hash": receipt.proof_hash,
         "url": f"/v1/proof/{request_id}",
         "state": answer.durable,
         "model": model.id,
@@ -232,14 +241,16 @@ def usd(nano: int | None) -> float | None:
 
 def _openai(answer: Answer, kind: str, prysm: dict[str, Any], *, legacy: bool) -> dict[str, Any]:
     done, told = answer.verdict.candidate, answer.request.sampling.logprobs
+    choices = [choice(0, done.completion, told=told, legacy=legacy)]
+    if answer.verdict.others:
+        others = enumerate(answer.verdict.others, 1)
+        choices += [choice(i, made.completion, told=told, legacy=legacy) for i, made in others]
     return {
         "id": f"prysm-{answer.receipt.request_id}",
         "object": kind,
         "created": int(answer.created.timestamp()),
         "model": done.model.id,
-        "choices": [
-            choice(i, made.completion, told=told, legacy=legacy) for i, made in enumerate(answer.verdict.choices)
-        ],
+        "choices": choices,
         "usage": usage(answer),
         "service_tier": done.completion.service_tier,
         "system_fingerprint": done.completion.system_fingerprint,

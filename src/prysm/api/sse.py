@@ -81,7 +81,7 @@ class EventStream:
         self._heartbeat: asyncio.Task[None] | None = None
         self._work = asyncio.current_task()
         self._stuck: asyncio.TimerHandle | None = None
-        self._writing = self._written = 0
+        self._begun = self._written = 0
         self._admitted = FREELY
         self._cache: Lookup | None = None
 
@@ -132,9 +132,8 @@ class EventStream:
             self.started = True
             self._look_again()
             await self._send({"type": "http.response.start", "status": 200, "headers": self._headers()})
-        self._writing += 1
+        self._begun += 1
         await self._send({"type": "http.response.body", "body": data, "more_body": not last})
-        self._writing -= 1
         self._written += 1
 
     def _look_again(self) -> None:
@@ -142,7 +141,7 @@ class EventStream:
 
     def _look(self, written: int) -> None:
         """Hang up on a caller who reads nothing: while a write waits for him, nothing else bounds the run."""
-        if self._writing and self._written == written and self._work is not None:
+        if self._begun != self._written == written and self._work is not None:
             self._work.cancel(CLIENT_GONE)
         else:
             self._look_again()

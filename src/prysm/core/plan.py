@@ -49,6 +49,9 @@ class Policy:
     max_latency_ms: int | None = None
 
 
+_NO_METADATA: Mapping[str, str] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A caller's request, whatever surface it came through.
@@ -86,7 +89,7 @@ class ChatRequest:
     stream: bool = False
     retention_zero: bool = False
     kept_s: int | None = None
-    metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    metadata: Mapping[str, str] = field(default_factory=lambda: _NO_METADATA)
     embed: Embed | None = None
     allowed_models: frozenset[str] | None = None
     allowed_strategies: frozenset[str] | None = None
@@ -109,7 +112,7 @@ class Profile:
     compound: bool
     words: int
     prompt_tokens: int
-    signals: Mapping[str, bool | int | str]
+    signals: MappingProxyType[str, bool | int | str]
 
 
 @dataclass(frozen=True, slots=True)
