@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from prysm.store.log.keys import SigningKeys
 
 BATCH = 512
+CROWD = 4
+GATHER_S = 0.002
+"""How long a batch gathers when the one before had more rows than a `CROWD`: larger batches cost everyone less CPU,
+and with it less time, than the wait. Whoever is alone waits for nobody."""
 CAPACITY = 8192
 FLUSH_TIMEOUT_S = 2.0
 PROBE_S = 0.5
@@ -72,6 +76,7 @@ class GroupCommitter:
         self._given_up: set[UUID] = set()
         self._released: set[UUID] = set()
         self._flusher: asyncio.Task[None] | None = None
+        self._crowded = False
         self._away = False
         self._closed = False
 
@@ -192,8 +197,9 @@ class GroupCommitter:
         """Flush one batch. Nobody is left waiting, whatever happens."""
         batch, done = Batch(), False
         try:
-            await asyncio.sleep(0)  # whoever gets ready in this turn of the loop comes along
+            await asyncio.sleep(GATHER_S if self._crowded else 0)  # whoever gets ready meanwhile comes along
             batch = self._queue.take(BATCH)
+            self._crowded = len(batch.rows) > CROWD
             await self._flush(batch)
             done = True
             if batch.endings:
