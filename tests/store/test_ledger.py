@@ -182,6 +182,21 @@ async def test_a_booking_that_is_sent_twice_is_made_once(till: Till, database_ur
     await pool.close()
 
 
+async def test_sums_are_told_in_full(database_url: str) -> None:
+    till = await Till.open(database_url)
+    org = await organisation(till.connection)
+    run = Run(payer(org), cost=300_000)
+    await till.admit([run])
+    await till.settle([run])
+    await till.connection.execute("UPDATE usage SET cost_nano = 100000")
+    said = [sentence.partition(": ")[2] for sentence in await ledger_defects(till.connection)]
+    await till.connection.close()
+    assert said == [
+        "it used 100000, and 300000 were settled",
+        "its runs used 100000 since ever, and 300000 are spent",
+    ]
+
+
 TAMPERED = [
     ("UPDATE ledger_account SET balance_nano = balance_nano + 1 WHERE name = 'open'", "add up to 1 nano"),
     (
@@ -191,6 +206,10 @@ TAMPERED = [
     ("DELETE FROM ledger_account WHERE name = 'funding'", "it has 0, and its entries add up to -200"),
     ("UPDATE usage SET cost_nano = 31 WHERE cost_nano = 30", "it used 31, and 30 were settled"),
     ("DELETE FROM usage WHERE cost_nano = 30", "it used 0, and 30 were settled"),
+    (
+        """UPDATE usage SET parts = '[{"cost": 9}, {"cost": 20}]' WHERE cost_nano = 30""",
+        "it used 30, and the models that it called 29",
+    ),
     ("DELETE FROM intent", "it has 40, and the runs under way hold 0"),
     ("UPDATE budget_window SET held_nano = 39", "39 are held, and the runs under way hold 40"),
 ]

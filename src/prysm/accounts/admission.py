@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from prysm.core.account import Account
     from prysm.core.caller import Caller
+    from prysm.core.model import Model
     from prysm.core.plan import ChatRequest, Plan
     from prysm.core.run import Finished
 
@@ -97,8 +98,38 @@ def charge_of(payer: Payer, run: Finished, spent: Account) -> bytes:
             "cost": spent.total_nano,
             "estimated": spent.estimated,
             "brought": _brought(run) if run.request.own_providers and spent.total_nano is not None else 0,
+            **_parts(run, answered),
         }
     )
+
+
+def _parts(run: Finished, answered: Model | None) -> dict[str, list[dict[str, Any]]]:
+    """What each model had of the run, where others were called than the one that answered.
+
+    Together they are the run's tokens and, where every part's is known, its cost.
+    """
+    if answered is not None and (len(run.stages) == 1 or run.original is not None):
+        return {}  # nearly all runs
+    calls = [(stage, stage.model, stage.usage) for stage in run.stages if stage.model and stage.usage]
+    if all(model is answered for _, model, _ in calls):
+        return {}
+    parts: dict[tuple[str, str], dict[str, Any]] = {}
+    for stage, model, usage in calls:
+        none = {
+            "model": model.id,
+            "provider": model.provider,
+            "calls": 0,
+            "tokens_in": 0,
+            "tokens_out": 0,
+            "cost": 0,
+        }
+        part = parts.setdefault((model.id, model.provider), none)
+        part["calls"] += 1
+        part["tokens_in"] += usage.prompt_tokens or 0
+        part["tokens_out"] += usage.completion_tokens or 0
+        known = part["cost"] is not None and stage.cost_nano is not None
+        part["cost"] = part["cost"] + stage.cost_nano if known else None
+    return {"parts": list(parts.values())}
 
 
 def _all_brought(request: ChatRequest, plan: Plan) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from asyncpg import Record
+
     from prysm.store.connection import Connection
 
 UNBALANCED = """
@@ -64,6 +67,11 @@ UNCLAIMED_ROOM = """
     FROM budget_window FULL JOIN claimed USING (budget, starts)
     WHERE coalesce(held_nano, 0) <> coalesce(nano, 0) ORDER BY budget, starts
 """
+UNSHARED = """
+    SELECT request_id, org, cost_nano AS used, nano FROM usage, LATERAL (
+        SELECT coalesce(sum(cost), 0) AS nano FROM jsonb_to_recordset(parts) AS part (cost bigint)
+    ) shared WHERE parts IS NOT NULL AND cost_nano <> nano ORDER BY request_id
+"""
 CHECKS = (
     (UNBALANCED, "organisation {org}: its accounts add up to {nano} nano-dollars instead of nothing"),
     (
@@ -71,6 +79,7 @@ CHECKS = (
         "organisation {org} account {name}/{shard}: it has {balance}, and its entries add up to {entries}",
     ),
     (UNSETTLED, "organisation {org} run {request_id}: it used {used}, and {settled} were settled"),
+    (UNSHARED, "organisation {org} run {request_id}: it used {used}, and the models that it called {nano}"),
     (UNSPENT, "organisation {org}: its runs used {used} since ever, and {spent} are spent"),
     (UNCLAIMED, "organisation {org} account held/0: it has {held}, and the runs under way hold {claimed}"),
     (UNCLAIMED_ROOM, "budget {budget} from {starts}: {held} are held, and the runs under way hold {claimed}"),
@@ -82,4 +91,13 @@ async def ledger_defects(connection: Connection) -> list[str]:
 
     While gateways are at work, call it inside of one repeatable-read transaction. Raises what the database raises.
     """
-    return [sentence.format(**row) for statement, sentence in CHECKS for row in await connection.fetch(statement)]
+    return [
+        sentence.format(**_spelled(row))
+        for statement, sentence in CHECKS
+        for row in await connection.fetch(statement)
+    ]
+
+
+def _spelled(row: Record) -> dict[str, object]:
+    """A row for people: sums are decimals, which write 300000 as 3E+5."""
+    return {name: int(value) if isinstance(value, Decimal) else value for name, value in row.items()}

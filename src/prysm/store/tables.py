@@ -74,6 +74,7 @@ feedback = Table(
     Column("request_id", Uuid, ForeignKey("receipt.request_id"), nullable=False, unique=True),
     Column("score", Numeric(4, 3), CheckConstraint("score BETWEEN 0 AND 1"), nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("given_by", Uuid),
 )
 
 response = Table(
@@ -326,6 +327,7 @@ usage = Table(
     Column("cost_nano", BigInteger),
     Column("estimated", Boolean, nullable=False),
     Column("tags", ARRAY(Text), nullable=False),
+    Column("parts", JSONB(none_as_null=True)),
     Index("usage_org", "org", "at"),
 )
 
@@ -383,6 +385,7 @@ cached_answer = Table(
     metadata,
     Column("org", Uuid, ForeignKey("organisation.id"), primary_key=True),
     Column("key", LargeBinary, primary_key=True),
+    Column("request_id", Uuid, primary_key=True),
     Column("body", LargeBinary, nullable=False),
     Column("made_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("expires_at", DateTime(timezone=True), nullable=False),

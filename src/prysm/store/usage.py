@@ -23,10 +23,26 @@ _SUMS = """
     count(*) AS requests, sum(tokens_in)::bigint AS tokens_in, sum(tokens_out)::bigint AS tokens_out,
     sum(cost_nano)::bigint AS cost_nano, count(*) - count(cost_nano) AS unknown_cost_requests
 """
+# A run of several models counts under each that it called, with that one's part. The cost of a run is known as a whole
+# or not at all, as it is settled: so the parts add up to what the runs cost, whatever is not known.
+_CALLED = """
+    (
+        SELECT org, key, at, {of} AS name, tokens_in, tokens_out, cost_nano FROM usage WHERE parts IS NULL
+        UNION ALL
+        SELECT org, key, at, part.* FROM usage AS run, LATERAL (
+            SELECT p.{of}, sum(p.tokens_in)::bigint, sum(p.tokens_out)::bigint,
+                CASE WHEN run.cost_nano IS NOT NULL THEN sum(p.cost)::bigint END
+            FROM jsonb_to_recordset(run.parts)
+                AS p (model text, provider text, tokens_in bigint, tokens_out bigint, cost bigint) GROUP BY 1
+        ) AS part WHERE parts IS NOT NULL
+    ) AS called
+"""
+_MODELS, _PROVIDERS = (_CALLED.format(of=of) for of in ("model", "provider"))
 SUMMARY = f"""
-    SELECT CASE grouping(model, provider, mode) WHEN 3 THEN 'model' WHEN 5 THEN 'provider' WHEN 6 THEN 'mode'
-            ELSE 'total' END AS of, coalesce(model, provider, mode) AS name, {_SUMS}
-    FROM usage WHERE {_MATCHING} GROUP BY GROUPING SETS ((), (model), (provider), (mode))
+    SELECT CASE grouping(mode) WHEN 0 THEN 'mode' ELSE 'total' END AS of, mode AS name, {_SUMS}
+    FROM usage WHERE {_MATCHING} GROUP BY GROUPING SETS ((), (mode))
+    UNION ALL SELECT 'model', name, {_SUMS} FROM {_MODELS} WHERE {_MATCHING} GROUP BY name
+    UNION ALL SELECT 'provider', name, {_SUMS} FROM {_PROVIDERS} WHERE {_MATCHING} GROUP BY name
     ORDER BY cost_nano DESC NULLS LAST, requests DESC, name
 """  # noqa: S608 - constants, here and below
 RECENT = f"""
@@ -36,14 +52,17 @@ RECENT = f"""
 """  # noqa: S608
 NAMES: dict[By, str] = {
     "key": "coalesce(key::text, 'root')",
-    "model": "model",
+    "model": "name",
     "strategy": "strategy",
     "task": "task",
     "tag": "tag",
     "day": "to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
 }
 # A run with several tags counts under each of them, so these sums may add up to more than the total.
-_SOURCES: dict[By, str] = {"tag": "usage LEFT JOIN LATERAL (SELECT DISTINCT unnest(tags)) AS x (tag) ON true"}
+_SOURCES: dict[By, str] = {
+    "tag": "usage LEFT JOIN LATERAL (SELECT DISTINCT unnest(tags)) AS x (tag) ON true",
+    "model": _MODELS,
+}
 _ORDERS: dict[By, str] = {"day": "name"}
 GROUPS = {
     by: f"""
@@ -90,7 +109,7 @@ class Sums:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All runs of a scope, also by what answered and how it was routed; the groups that cost most first."""
+    """All runs of a scope, also by what was called and how it was routed; the groups that cost most first."""
 
     total: Sums
     models: list[Sums]
