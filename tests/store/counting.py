@@ -14,6 +14,7 @@ from prysm.core.payer import Meter
 from prysm.store.meters import reached
 
 if TYPE_CHECKING:
+    from prysm.store.postgres_rates import PostgresRates
     from prysm.store.redis_rates import RedisRates
 
 
@@ -28,9 +29,13 @@ class Counter(Protocol):
         """End it, and wait until that is known."""
         ...
 
+    async def request(self, limits: tuple[Limits, ...]) -> None:
+        """Count a request that makes no run; `meters` is then what is left. Raises `RateLimited`."""
+        ...
+
     @property
     def meters(self) -> tuple[Meter, ...]:
-        """What was left when the last run had begun."""
+        """What was left after the last one."""
         ...
 
 
@@ -62,6 +67,10 @@ class InRedis:
         while self.rates._pending:  # noqa: ASYNC110 - a gateway never waits for it
             await asyncio.sleep(0.001)
 
+    async def request(self, limits: tuple[Limits, ...]) -> None:
+        """Count a request."""
+        self.meters = await self.rates.request(limits)
+
 
 @dataclass
 class _Counted(Run):
@@ -74,10 +83,11 @@ class _Counted(Run):
 
 
 class InPostgres:
-    """A gateway's connection, and the functions that it calls."""
+    """A gateway's connection, the functions that it calls, and its `PostgresRates`."""
 
-    def __init__(self, till: Till, org: UUID) -> None:
+    def __init__(self, till: Till, org: UUID, rates: PostgresRates) -> None:
         self.meters: tuple[Meter, ...] = ()
+        self._rates = rates
         self._till = till
         self._org = org
         self._taken: dict[UUID, _Counted] = {}
@@ -101,3 +111,7 @@ class InPostgres:
         ended = self._taken.pop(run)
         ended.used = used
         await self._till.settle([ended])
+
+    async def request(self, limits: tuple[Limits, ...]) -> None:
+        """Count a request."""
+        self.meters = await self._rates.request(limits)

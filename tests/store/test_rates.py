@@ -16,6 +16,8 @@ from tests.store.counting import Counter, InPostgres, InRedis, limits
 from tests.store.till import Till, organisation
 
 from prysm.errors import RateLimited
+from prysm.store.isolation import SEALER, open_pool
+from prysm.store.postgres_rates import PostgresRates
 from prysm.store.redis_rates import RedisRates
 
 if TYPE_CHECKING:
@@ -50,7 +52,9 @@ async def counters(url: str) -> AsyncIterator[Counters]:
         async def in_postgres() -> Counter:
             till = await Till.open(url)
             stack.push_async_callback(till.connection.close)
-            return InPostgres(till, await organisation(till.connection))
+            pool = await open_pool(url, 3, SEALER)
+            stack.push_async_callback(pool.close)
+            return InPostgres(till, await organisation(till.connection), PostgresRates(pool))
 
         one = in_redis if url.startswith("unix:") else in_postgres
 
@@ -182,6 +186,40 @@ async def test_a_limit_that_is_lowered_holds_at_once(counter: Counter) -> None:
     await refused(counter, (limits(concurrency=3, subject=before.subject),))
     await counter.take((limits(rpm=5, subject=before.subject),))
     assert counter.meters[0].left == 4
+
+
+async def test_a_request_without_a_run_takes_one_of_those_that_runs_take_and_nothing_else(counter: Counter) -> None:
+    which = (limits(rpm=3, tpm=100, concurrency=1),)
+    await counter.request(which)
+    await counter.take(which, 60)
+    assert [(meter.kind, meter.left) for meter in counter.meters] == [("requests", 1), ("runs", 0), ("tokens", 40)]
+    await counter.request(which)
+    assert [(meter.kind, meter.left) for meter in counter.meters] == [("requests", 0)]
+    with pytest.raises(RateLimited, match="3 requests a minute") as caught:
+        await counter.request(which)
+    assert caught.value.retry_after_s == pytest.approx(20, abs=1)
+    assert [(meter.kind, meter.left) for meter in caught.value.meters] == [("requests", 0)]
+    assert "3 requests a minute" in (await refused(counter, which)).message
+
+
+async def test_a_request_without_a_run_counts_for_its_key_and_its_organisation_or_for_neither(
+    counter: Counter,
+) -> None:
+    key, org = limits(rpm=10), limits(rpm=1)
+    await counter.request((key, org))
+    for _ in range(3):
+        with pytest.raises(RateLimited, match="1 requests a minute"):
+            await counter.request((key, org))
+    await counter.request((key,))
+    assert counter.meters[0].left == 8
+
+
+async def test_requests_without_a_run_are_counted_once_over_all_gateways(counters: Counters) -> None:
+    which, gateways = (limits(rpm=50), limits(rpm=30)), await counters(4)
+    asked = [gateway.request(order) for gateway in gateways for order in (which, which[::-1]) for _ in range(20)]
+    told = Tally(type(said) for said in await asyncio.gather(*asked, return_exceptions=True))
+    assert set(told) == {type(None), RateLimited}
+    assert 30 <= told[type(None)] <= 32
 
 
 @dataclass

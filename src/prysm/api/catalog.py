@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
+from starlette.responses import JSONResponse, Response
 
 from prysm.api import bodies, documented, parse, render
+from prysm.api.counted import counted
 from prysm.api.services import caller, read_body, services
 from prysm.core.model import TASKS
 
@@ -35,14 +37,15 @@ async def one_model(request: Request, model_id: str) -> dict[str, Any]:
 
 
 @router.post("/v1/route", **documented.run(bodies.RouteBody, "The model that would answer."))
-async def route(request: Request) -> dict[str, Any]:
+async def route(request: Request) -> Response:
     """Which model would answer, why, and for how much. No model is called."""
     body = parse.read(bodies.RouteBody, await read_body(request))
+    headers = await counted(request)
     plan = services(request).gateway.plan(body.chat_request(), caller(request))
     model = plan.models[0]
     price = model.price
     both = None if price.input is None or price.output is None else (price.input + price.output) / 1000
-    return {
+    told = {
         "routing": render.routing(plan),
         "estimated_cost": {
             "est_1k_tokens": None if both is None else both / 1e9,
@@ -55,6 +58,7 @@ async def route(request: Request) -> dict[str, Any]:
             "strengths": sorted(TASKS, key=lambda task: -model.quality_for(task))[:STRENGTHS],
         },
     }
+    return JSONResponse(told, headers=headers)
 
 
 def _catalog(request: Request) -> Catalog:

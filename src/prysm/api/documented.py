@@ -37,7 +37,7 @@ REFUSALS = {
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "The request cannot be carried out as written.",
-    429: "Every provider that could answer limits the rate; Retry-After says until when.",
+    429: "A limit of the key or its organisation is reached, or one of every provider; Retry-After says until when.",
     502: "The model, or every model, failed.",
     503: "No live model, no receipt, or the gateway is stopping.",
     504: "The caller's deadline passed.",

@@ -10,6 +10,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import JSONResponse, Response
 
 from prysm.api import documented, messages_render, parse
+from prysm.api.counted import counted
 from prysm.api.in_words import InWords
 from prysm.api.messages_body import CountBody, MessagesBody
 from prysm.api.messages_count import count
@@ -57,7 +58,8 @@ async def count_tokens(request: Request) -> Response:
     body = parse.read(CountBody, await read_body(request))
     planner = services(request).gateway.planner
     known_model(body.model, planner.policies, planner.catalog)
-    return JSONResponse({"input_tokens": count(body.conversation(), body.toolbox())})
+    headers = await counted(request)
+    return JSONResponse({"input_tokens": count(body.conversation(), body.toolbox())}, headers=headers)
 
 
 def _known_version(request: Request) -> None:

@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from prysm.api import bodies, documented, parse, render
 from prysm.api.chunks import ChunkWriter
+from prysm.api.counted import counted
 from prysm.api.respond import RunResponse, Shape
 from prysm.api.services import caller, read_body, services
 
@@ -23,7 +24,9 @@ async def orchestrate(request: Request) -> Response:
     body = parse.read(bodies.OrchestrateBody, await read_body(request))
     gateway, chat = services(request).gateway, body.chat_request()
     if body.dry_run:
-        return JSONResponse(render.dry_run(gateway.plan(chat, caller(request)), int(time.time())))
+        headers = await counted(request)
+        told = render.dry_run(gateway.plan(chat, caller(request)), int(time.time()))
+        return JSONResponse(told, headers=headers)
     shape = Shape(
         render=partial(render.orchestration, trace=body.extras.include_trace, legacy=body.extras.legacy),
         writer=partial(

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 POOL_SIZE = 4
 VITAL = 3
-"""Connections for the directory of keys, provider keys and the ping, and as many for the lease and the reaper: no
-reader may hold them up, nor they each other."""
+"""Connections for the directory of keys, provider keys and the ping, and as many for the lease, the reaper and what
+counts requests, one at a time: no reader may hold them up, nor they each other."""
 CLOSE_TIMEOUT_S = 5.0
 
 

@@ -10,8 +10,10 @@ import asyncio
 import logging
 from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -129,6 +131,16 @@ class RedisRates:
             raise reached(why.kind, why.most, float(said[1]), meters)
         self._held[request_id] = limits
         return meters
+
+    async def request(self, limits: tuple[Limits, ...]) -> tuple[Meter, ...]:
+        """Count a request that makes no run, as `take` does: nothing of it is ever given back."""
+        request_id = uuid4()
+        try:
+            return await self.take(
+                request_id, tuple(replace(each, tpm=None, concurrency=None) for each in limits), 0
+            )
+        finally:
+            self._held.pop(request_id, None)
 
     def give_back(
         self, request_id: UUID, limits: tuple[Limits, ...], tokens: int, used: int | None, *, begun: bool = True

@@ -33,7 +33,7 @@ async def admit(rows: Sequence[Admission], connection: Connection, gateway: UUID
     ids, bodies = [row.request_id for row in rows], [row.body for row in rows]
     said = await connection.fetchval(ADMIT, ids, bodies, payers, gateway)
     for row, verdict in zip(rows, orjson.loads(said), strict=True):
-        row.decide(_read(verdict))
+        row.decide(read(verdict))
 
 
 async def release(ids: list[UUID], connection: Connection, gateway: UUID) -> None:
@@ -41,7 +41,8 @@ async def release(ids: list[UUID], connection: Connection, gateway: UUID) -> Non
     await connection.execute(RELEASE, ids, gateway)
 
 
-def _read(verdict: dict[str, Any]) -> Admitted | PrysmError:
+def read(verdict: dict[str, Any]) -> Admitted | PrysmError:
+    """Leave to begin, or why not, as the functions of the database say it."""
     meters = tuple(Meter(m["kind"], m["limit"], int(m["left"]), m["full_s"]) for m in verdict.get("meters", ()))
     if "refused" in verdict:
         return _refusal(verdict["refused"], meters)
