@@ -51,7 +51,7 @@ async def forget(kept: ResponseStore, claims: IdempotencyStore, *, everything: b
 
 
 async def shrink(cache: CacheStore, most_entries: int, most_bytes: int) -> None:
-    """Delete kept answers whose time is over, and the oldest of too many; if it fails, the next time."""
+    """Delete kept answers whose time is over, and the oldest of too many, of 0 all; if it fails, the next time."""
     while True:
         try:
             await cache.prune(most_entries, most_bytes)

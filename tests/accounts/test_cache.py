@@ -49,8 +49,9 @@ class Shelves:
         body = self.kept.get((org, key))
         return None if body is None else (body, min(0, ttl_s))
 
-    async def put(self, org: UUID, key: bytes, body: bytes, ttl_s: int) -> None:
+    async def put(self, org: UUID, key: bytes, request_id: UUID, body: bytes, ttl_s: int) -> None:
         """Keep it, for however long."""
+        assert request_id == finished(DONE).request_id
         await self.slow.wait()
         if self.away:
             raise ProofUnavailable("away")
@@ -68,7 +69,7 @@ class Desk:
     run: Finished = field(default_factory=lambda: finished(DONE))
 
     def __post_init__(self) -> None:
-        self.cache = Cache(self.store, self.vault, self.ttl, "v1")
+        self.cache = Cache(self.store, self.vault, self.ttl, bytes(32))
 
     async def look(self, request: ChatRequest = WANTED, caller: Any = ROOT) -> Lookup | None:
         """Settle and look, as the gateway does."""

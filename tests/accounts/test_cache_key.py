@@ -16,13 +16,17 @@ from hypothesis import strategies as st
 from tests.providers.conversations import calls
 from tests.scripted_models import POLICIES, World, ask, model, says
 
-from prysm.accounts.cache_key import SHAPELESS, key_of, spelled
+from prysm.accounts.cache_key import SHAPELESS, catalog_digest, key_of, spelled
 from prysm.core.cache import Caching
 from prysm.core.chat import Message, Sampling
 from prysm.core.content import TextPart, Thinking
 from prysm.core.embedding import Embed
+from prysm.core.model import Model, Price
 from prysm.core.plan import ChatRequest
+from prysm.core.provider import ProviderSpec
 from prysm.core.tools import ResponseFormat, Tool, Toolbox
+from prysm.registry.catalog import Catalog
+from prysm.registry.learnt import Tally
 
 if TYPE_CHECKING:
     from prysm.core.plan import Plan
@@ -63,8 +67,8 @@ def plan() -> Plan:
     return World({"a": says("x"), "b": says("y")}).prepare(ask("Hi")).plan
 
 
-def key(request: ChatRequest = PLAIN, by: Plan | None = None, org: UUID = ORG, prices: str = "v1") -> bytes:
-    return key_of(SECRET, org, request, by or plan(), prices)
+def key(request: ChatRequest = PLAIN, by: Plan | None = None, org: UUID = ORG, catalog: bytes = bytes(32)) -> bytes:
+    return key_of(SECRET, org, request, by or plan(), catalog)
 
 
 def test_every_field_of_a_request_shapes_its_answer_unless_it_is_said_not_to() -> None:
@@ -85,12 +89,12 @@ def test_what_does_not_shape_the_answer_is_no_part_of_its_key() -> None:
     assert key(same) == key()
 
 
-def test_organisations_prices_samples_and_secrets_have_keys_of_their_own() -> None:
+def test_organisations_catalogs_samples_and_secrets_have_keys_of_their_own() -> None:
     others = [
         key(org=UUID(int=2)),
-        key(prices="v2"),
+        key(catalog=bytes(31) + b"x"),
         key(replace(PLAIN, cache=Caching(sample=1))),
-        key_of(b"another", ORG, PLAIN, plan(), "v1"),
+        key_of(b"another", ORG, PLAIN, plan(), bytes(32)),
     ]
     assert len({key(), *others}) == 5
 
@@ -121,6 +125,49 @@ def test_whoever_could_answer_is_a_part_of_the_key(other: dict[str, Any]) -> Non
 def test_what_a_plan_says_of_itself_is_not() -> None:
     learnt = tuple(replace(each, quality=MappingProxyType({"default": 0.1})) for each in plan().models)
     assert key(by=replace(plan(), reason="because", alternatives=(), models=learnt)) == key()
+
+
+MODEL = model("a", simulated=False)
+PROVIDER = ProviderSpec("p", "openai", "http://localhost/v1")
+OTHER_MODEL: dict[str, Any] = {
+    "id": "b",
+    "provider": "q",
+    "upstream": "b",
+    "display": "B",
+    "family": "b",
+    "tier": "strong",
+    "price": Price(input=5),
+    "context_window": 5,
+    "max_output_tokens": 5,
+    "capabilities": frozenset({"tools"}),
+    "quality": MappingProxyType({"default": 0.6}),
+    "latency_ms": 5,
+    "simulated": True,
+}
+"""Another value of every field of a model."""
+OTHER_PROVIDER = {"id": "q", "kind": "anthropic", "base_url": "http://localhost/v2", "managed": "xllamacpp"}
+
+
+def digest(of: Model = MODEL, at: ProviderSpec = PROVIDER) -> bytes:
+    return catalog_digest(Catalog([of], [at]))
+
+
+def test_any_field_of_a_model_and_the_place_of_a_provider_make_another_catalog() -> None:
+    assert OTHER_MODEL.keys() == {field.name for field in fields(Model)}
+    models = [digest(replace(MODEL, **{name: value})) for name, value in OTHER_MODEL.items()]
+    places = [digest(at=replace(PROVIDER, **{name: value})) for name, value in OTHER_PROVIDER.items()]  # type: ignore[arg-type] # by name
+    assert len({digest(), *models, *places}) == 1 + len(OTHER_MODEL) + len(OTHER_PROVIDER)
+
+
+def test_what_is_learnt_and_how_a_provider_is_called_are_no_part_of_a_catalog() -> None:
+    taught = Catalog([MODEL], [PROVIDER])
+    taught.learn({("a", "chat"): Tally(0.9, 100)})
+    taught.mark_down("p")
+    assert taught.get("a").quality != MODEL.quality
+    called = replace(PROVIDER, api_key="k", proxy="http://localhost:1", timeout_s=1.0, retries=0, rpm=3)
+    managed = replace(PROVIDER, managed="xllamacpp")
+    assert catalog_digest(taught) == digest() == digest(at=called)
+    assert digest(at=managed) == digest(at=replace(managed, base_url="http://localhost:9/v1"))
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import time
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 from tests.api.holder import Holder, holder, made, tenant
 from tests.api.wire import chunks, completion, stream_start, streamed
 from tests.providers.upstream import Act, answer
 from tests.serving import SANDBOX, served
+
+from prysm.store.deletion import delete
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -277,3 +281,81 @@ def test_an_operator_can_keep_nothing(tmp_path: Path, database_url: str) -> None
         told = [cached(gateway.chat("auto", "Hi", cache={"ttl_s": 60})) for _ in range(2)]
         time.sleep(0.1)
         assert [*told, cached(gateway.chat("auto", "Hi", cache=True))] == [{"hit": False}] * 3
+
+
+def test_who_keeps_nothing_any_more_deletes_what_was_kept(tmp_path: Path, database_url: str) -> None:
+    with served(tmp_path, SANDBOX, database_url) as gateway:
+        twice(lambda: gateway.http.post(CHAT, json=body_of("Say it", cache=True)))
+    with served(tmp_path, f'[cache]\nttl = "none"\n{SANDBOX}', database_url) as gateway:
+        until = time.monotonic() + 5
+        while (kept := on(gateway, COUNT)) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert kept == 0
+
+
+def test_an_answer_of_a_run_that_was_deleted_is_given_to_nobody(sandbox: Served) -> None:
+    asked = body_of(f"Say {uuid4()}", cache=True)
+    first, again = (each.headers["x-request-id"] for each in twice(lambda: sandbox.http.post(CHAT, json=asked)))
+    on(sandbox, delete, UUID(again))  # what it was given is another run's
+    assert cached(sandbox.http.post(CHAT, json=asked))["original"] == first
+    on(sandbox, delete, UUID(first))
+    assert cached(sandbox.http.post(CHAT, json=asked)) == {"hit": False}
+
+
+def test_who_looks_for_a_young_answer_takes_none_away_from_others(sandbox: Served) -> None:
+    asked = body_of(f"Say {uuid4()}", cache={"ttl_s": 100})
+    first, _ = twice(lambda: sandbox.http.post(CHAT, json=asked))
+    time.sleep(1.1)
+    twice(lambda: sandbox.http.post(CHAT, json=asked | {"cache": {"ttl_s": 1}}))
+    time.sleep(1.1)
+    assert cached(sandbox.http.post(CHAT, json=asked))["original"] == first.headers["x-request-id"]
+
+
+SIMULATED = """
+[[providers]]
+id = "acme"
+kind = "sandbox"
+[[models]]
+id = "acme-1"
+provider = "acme"
+upstream = "sandbox-strong"
+tier = "strong"
+input_usd_per_mtok = 1
+output_usd_per_mtok = 1
+quality = {}
+"""
+
+
+@pytest.mark.parametrize("changed", ["provider", "quality"])
+def test_a_change_of_the_catalog_empties_the_cache(
+    tmp_path: Path, database_url: str, scripted: Served, left: Upstream, changed: str
+) -> None:
+    del scripted  # only for a fresh upstream
+    real = SIMULATED.replace('"sandbox"', f'"openai"\nbase_url = "{left.url}"')
+    other = real if changed == "provider" else SIMULATED.replace("{}", "{ default = 0.5 }")
+    asked = body_of("Say it", model="acme-1", cache=True)
+    with served(tmp_path, SIMULATED, database_url) as gateway:
+        twice(lambda: gateway.http.post(CHAT, json=asked))
+    left.plays(completion("Paris"))
+    with served(tmp_path, other, database_url) as gateway:
+        answer = gateway.http.post(CHAT, json=asked)
+        assert cached(answer) == {"hit": False}
+        assert answer.json()["prysm"]["simulated"] is (changed != "provider")
+    with served(tmp_path, SIMULATED, database_url) as gateway:
+        assert cached(gateway.http.post(CHAT, json=asked))["hit"] is True
+
+
+COUNT = "SELECT count(*) FROM cached_answer"
+
+
+def on(gateway: Served, done: Any, *values: object) -> Any:
+    """What comes of a statement, or of what an operator's command does, on the gateway's database."""
+
+    async def run() -> Any:
+        connection = await asyncpg.connect(gateway.database_url)
+        try:
+            return await (connection.fetchval(done) if isinstance(done, str) else done(connection, *values))
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())

@@ -21,6 +21,7 @@ from tests.serving import SANDBOX, served
 
 from prysm.api import replays
 from prysm.errors import ProofUnavailable
+from prysm.store.deletion import delete
 from prysm.store.idempotency import IdempotencyStore
 
 if TYPE_CHECKING:
@@ -320,6 +321,23 @@ def test_what_is_stored_shows_nothing(scripted: Served, left: Upstream) -> None:
     assert MARK.encode() not in stored
     for secret in (MARK, MARK.encode().hex(), key, key.encode().hex(), "Hi"):
         assert secret not in row.replace(stored.hex(), "")
+
+
+def test_the_answer_of_a_run_that_was_deleted_is_not_replayed_and_not_paid_for_again(
+    scripted: Served, left: Upstream
+) -> None:
+    left.plays(completion("Paris"))
+    key = new()
+    first = ask(scripted, key)
+
+    async def deleted() -> None:
+        connection = await asyncpg.connect(scripted.database_url)
+        await delete(connection, UUID(first.headers["x-request-id"]))
+        await connection.close()
+
+    asyncio.run(deleted())
+    assert error(ask(scripted, key)) == (409, "replay_unavailable")
+    assert len(left.seen) == 1
 
 
 def test_an_expired_answer_is_forgotten(scripted: Served, left: Upstream) -> None:

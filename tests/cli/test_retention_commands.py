@@ -65,3 +65,10 @@ async def test_show_says_what_is_kept_and_how_long(prysm: Prysm) -> None:
     }
     assert all(line["bytes"] > 0 for line in lines)
     assert f"since {NOW:%Y-%m}" in (await prysm("retention", "show")).stdout
+
+
+async def test_show_says_that_a_cache_that_keeps_nothing_does(prysm: Prysm, tmp_path: Path) -> None:
+    with (tmp_path / "prysm.toml").open("a") as config:
+        config.write('[cache]\nttl = "none"\n')
+    lines = [json.loads(line) for line in (await prysm("retention", "show", "--json")).stdout.splitlines()]
+    assert next(line["kept"] for line in lines if line["table"] == "cached_answer") == "none"

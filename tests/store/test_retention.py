@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.store import receipts
 from tests.store.filled_log import Filled, filled
 from tests.store.till import Run, Till, budget, organisation, payer
+from tests.store.waiting import eventually
 
 from prysm.proof.verify import verify_document
 from prysm.proof.written import receipt_document
@@ -22,7 +23,7 @@ from prysm.store import months as partitions
 from prysm.store import retention
 from prysm.store.ledger import ledger_defects
 from prysm.store.migrate import alembic_config, engine, migrate
-from prysm.store.months import MOST_MOVED, TABLES, Month, make, months
+from prysm.store.months import MOST_MOVED, TABLES, Month, drop, make, months
 from prysm.store.retention import Retention, prune
 
 if TYPE_CHECKING:
@@ -207,6 +208,60 @@ async def test_a_receipt_is_verified_without_the_stages_that_were_pruned(log: Fi
     assert (stages.ok, stages.detail, report.failed_level) == (None, "the stages were pruned", None)
 
 
+class Killed(Exception):
+    """Stands for a process that ends between two steps."""
+
+
+def killed(*_: object) -> None:
+    raise Killed
+
+
+async def test_a_pass_that_is_cut_off_leaves_a_receipt_all_of_its_stages_or_none(
+    log: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SLICE_BLOCKS", 1)
+    monkeypatch.setattr(retention, "SAY_EVERY_S", -1.0)
+    for number in (1, 2, 0):  # their first stages lie in other blocks than their last
+        await log.connection.execute(
+            "WITH late AS (DELETE FROM stage WHERE i = $1 RETURNING *) INSERT INTO stage SELECT * FROM late", number
+        )
+        fill = "INSERT INTO stage (request_id, i, body) SELECT gen_random_uuid(), 0, $1 FROM generate_series(1, 9)"
+        await log.connection.execute(fill, bytes(1900))
+    for table in ("receipt", "stage", "ledger_entry"):
+        await age(log.connection, timedelta(days=3), table)
+    pruned: list[int] = []
+    while True:
+        try:
+            await prune(log.connection, timedelta(days=2), killed)
+        except Killed:
+            found = await log.audit()
+            assert set(found.kinds) <= {"stage_orphan"}
+            pruned.append(found.counts["pruned"])
+        else:
+            break
+    assert len(pruned) > 3
+    assert pruned[-1] == found.counts["receipts"] > 10
+
+
+async def test_who_reads_a_receipt_while_its_month_is_dropped_hears_that_its_stages_are_pruned(log: Filled) -> None:
+    run = (await log.logged(1))[0]
+    for table in ("receipt", "stage"):
+        await age(log.connection, timedelta(days=100), table)
+    path = await receipts.SealPath.open(log.url)
+    before = await path.receipts.get(run)
+    async with log.connection.transaction():
+        for month in await months(log.connection, "stage"):
+            await drop(log.connection, month)
+        reading = asyncio.create_task(path.receipts.get(run))
+        await eventually(lambda: log.value("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+    after = await reading
+    await path.close()
+    assert before is not None
+    assert after is not None
+    assert (bool(before.stages), before.pruned) == (True, None)
+    assert (after.stages, after.pruned is None) == ((), False)
+
+
 async def test_windows_that_are_over_and_meters_that_are_idle_go(database_url: str) -> None:
     till = await Till.open(database_url)
     org = await organisation(till.connection)
@@ -286,8 +341,8 @@ async def test_stages_of_earlier_releases_are_kept_as_the_first_partition(sql: S
 
 async def test_what_says_that_it_is_over_goes(connection: Connection) -> None:
     made = (
-        "INSERT INTO cached_answer (org, key, body, expires_at)"
-        " SELECT id, sha256(gen_random_uuid()::text::bytea), '', now() + $1::interval FROM organisation"
+        "INSERT INTO cached_answer (org, key, request_id, body, expires_at)"
+        " SELECT id, sha256(''), gen_random_uuid(), '', now() + $1::interval FROM organisation"
     )
     for days in (-1, 1):
         await connection.execute(made, timedelta(days=days))

@@ -38,26 +38,27 @@ class Store(Protocol):
     """Keeps bytes for a while. Both methods raise ProofUnavailable."""
 
     async def get(self, org: UUID, key: bytes, ttl_s: int) -> tuple[bytes, int] | None:
-        """What is kept under the key, and its age in seconds, at most `ttl_s`."""
+        """The newest that is kept under the key, and its age in seconds, at most `ttl_s`."""
         ...
 
-    async def put(self, org: UUID, key: bytes, body: bytes, ttl_s: int) -> None:
-        """Keep it for so long, in place of what is kept there."""
+    async def put(self, org: UUID, key: bytes, request_id: UUID, body: bytes, ttl_s: int) -> None:
+        """Keep what a run answered for so long, in place of what is kept there and is over by then."""
         ...
 
 
 class Cache:
     """Exact: an answer is given again only for a request that is the same in all that could shape it.
 
-    `ttl` is for how long answers are kept where the request does not say; None keeps none. Entries belong to an
-    organisation, and lie encrypted, bound to it and to what was asked. While the database is away nothing is found.
+    `ttl` is for how long answers are kept where the request does not say; None keeps none. `catalog` is what
+    `catalog_digest` makes of it. Entries belong to an organisation, and lie encrypted, bound to it and to what was
+    asked. While the database is away nothing is found.
     """
 
-    def __init__(self, store: Store, vault: Vault, ttl: timedelta | None, price_version: str) -> None:
+    def __init__(self, store: Store, vault: Vault, ttl: timedelta | None, catalog: bytes) -> None:
         self._store = store
         self._vault = vault
         self._ttl_s = None if ttl is None else int(ttl.total_seconds())
-        self._price_version = price_version
+        self._catalog = catalog
         self._secret = b""
         self._under_way: set[asyncio.Task[None]] = set()
 
@@ -82,7 +83,7 @@ class Cache:
         if ttl_s is None or plan.degraded:
             return NOWHERE
         self._secret = self._secret or self._vault.derived(KEY_INFO)
-        entry = Entry(caller.org, key_of(self._secret, caller.org, request, plan, self._price_version), ttl_s)
+        entry = Entry(caller.org, key_of(self._secret, caller.org, request, plan, self._catalog), ttl_s)
         try:
             kept = await self._store.get(entry.org, entry.key, ttl_s)
         except ProofUnavailable:
@@ -109,7 +110,8 @@ class Cache:
         if len(body) > LARGEST:
             return
         try:
-            await self._store.put(entry.org, entry.key, self._vault.wrap(body, _aad(entry)), entry.ttl_s)
+            sealed = self._vault.wrap(body, _aad(entry))
+            await self._store.put(entry.org, entry.key, run.request_id, sealed, entry.ttl_s)
         except ProofUnavailable:
             log.warning("an answer is not kept for others: the database does not answer")
 

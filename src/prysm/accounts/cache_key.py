@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import struct
 from dataclasses import fields, is_dataclass
@@ -16,20 +17,35 @@ if TYPE_CHECKING:
 
     from prysm.core.model import Model
     from prysm.core.plan import ChatRequest, Plan
+    from prysm.core.provider import ProviderSpec
+    from prysm.registry.catalog import Catalog
 
 SHAPELESS = frozenset({"stream", "metadata", "kept_s", "retention_zero", "cache", "own_providers"})
 """Fields of a request that do not shape its answer. Any other does, also one that is yet to come."""
 
 
-def key_of(secret: bytes, org: UUID, request: ChatRequest, plan: Plan, price_version: str) -> bytes:
+def catalog_digest(catalog: Catalog) -> bytes:
+    """32 bytes, the same for catalogs whose models are alike, and reached in the same place: SHA-256.
+
+    What is learnt while the gateway runs is no part of it, nor how providers are called and paid for.
+    """
+    return hashlib.sha256(spelled((catalog.models, [_place(spec) for spec in catalog.providers]))).digest()
+
+
+def _place(spec: ProviderSpec) -> tuple[str | None, ...]:
+    """Whose server answers. One that the gateway starts itself gets another address every time."""
+    return spec.id, spec.kind, spec.managed, None if spec.managed else spec.base_url
+
+
+def key_of(secret: bytes, org: UUID, request: ChatRequest, plan: Plan, catalog: bytes) -> bytes:
     """32 bytes, the same for requests that the same models would answer in the same way, and for no others.
 
     HMAC-SHA256: who reads the database and has not `secret` cannot try out what was asked. The release is a part of it,
-    since another may plan, prompt and score otherwise.
+    since another may plan, prompt and score otherwise, and so is the digest of the catalog.
     """
     asked = {field.name: getattr(request, field.name) for field in fields(request) if field.name not in SHAPELESS}
     sample = 0 if request.cache is None else request.cache.sample
-    what = (__version__, org.bytes, price_version, sample, asked, _answering(plan))
+    what = (__version__, org.bytes, catalog, sample, asked, _answering(plan))
     return hmac.digest(secret, spelled(what), "sha256")
 
 

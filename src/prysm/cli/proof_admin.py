@@ -73,7 +73,7 @@ def delete(
     yes: Yes = False,
     json: Json = False,
 ) -> None:
-    """Delete a receipt with its stages, its feedback and the response that is kept of it, for good.
+    """Delete a receipt with its stages, its feedback and the answer wherever it is kept, for good.
 
     The log keeps its leaf, a digest, so that every other proof stays valid; the receipt's address answers 410.
     """

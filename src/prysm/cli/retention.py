@@ -17,7 +17,7 @@ from prysm.store.retention import IDLE, prune
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from prysm.config import Retention
+    from prysm.config import Config
     from prysm.store.held import Held
 
 FOREVER = "for ever"
@@ -35,7 +35,7 @@ retention = typer.Typer(
 def shown(*, json: Json = False) -> None:
     """Show what is kept, for how long, and about how much of it there is."""
     found = attach.settings()
-    periods = _periods(load_config(found, os.environ).retention)
+    periods = _periods(load_config(found, os.environ))
     there = attach.with_database(found, lambda connection: held(connection, list(periods)))
     for name, period in periods.items():
         if json:
@@ -66,13 +66,14 @@ def run(*, json: Json = False) -> None:
     raise typer.Exit(1 if done.put_off else 0)
 
 
-def _periods(kept: Retention) -> dict[str, str]:
+def _periods(config: Config) -> dict[str, str]:
     """Table → how long."""
+    kept = config.retention
     runs = _period(kept.runs)
     return {
         "response": _period(kept.content),
         "idempotency": _period(kept.idempotency),
-        "cached_answer": "as asked",
+        "cached_answer": "none" if config.cache.ttl is None else "as asked",
         "usage": runs,
         "stage": runs,
         "budget_window": runs,

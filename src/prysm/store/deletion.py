@@ -20,12 +20,24 @@ _FOUND = """
 """
 # Feedback that comes meanwhile waits for the row, and then finds no receipt.
 _LOCK = "SELECT true FROM receipt WHERE request_id = $1 FOR UPDATE"
-_WHOSE = "SELECT org FROM usage WHERE request_id = $1"
+# Usage may be pruned. The ledger is not, and knows every run that cost something.
+_WHOSE = """
+    SELECT coalesce(
+        (SELECT org FROM usage WHERE request_id = $1 LIMIT 1),
+        (SELECT org FROM response WHERE id = $1),
+        (SELECT org FROM cached_answer WHERE request_id = $1 LIMIT 1),
+        (SELECT org FROM idempotency WHERE request_id = $1 LIMIT 1),
+        (SELECT org FROM ledger_entry WHERE request_id = $1 LIMIT 1)
+    )
+"""
 _DELETE = (
     "DELETE FROM feedback WHERE request_id = $1",
     "DELETE FROM stage WHERE request_id = $1",
     "DELETE FROM receipt WHERE request_id = $1",
     "DELETE FROM response WHERE id = $1",
+    "DELETE FROM cached_answer WHERE request_id = $1",
+    # The claim stays: who sends the request again is told so, and does not pay twice.
+    "UPDATE idempotency SET answer = NULL WHERE request_id = $1",
 )
 
 
@@ -47,7 +59,7 @@ async def find(connection: Connection, request_id: UUID) -> Kept | None:
 
 
 async def delete(connection: Connection, request_id: UUID) -> None:
-    """Delete the receipt, its stages, its feedback, and the response with its text if that was kept."""
+    """Delete the receipt, its stages and feedback, and the answer wherever it is kept to be given again."""
     async with connection.transaction():
         if await connection.fetchval(_LOCK, request_id):
             whose = await connection.fetchval(_WHOSE, request_id)

@@ -43,10 +43,15 @@ _CLAIM = """
     RETURNING true
 """
 _BLOCKS = "SELECT pg_relation_size($1::text::regclass) / current_setting('block_size')::int"
+_SLICE = "ctid >= format('(%s,0)', $1::bigint)::tid AND ctid < format('(%s,0)', $2::bigint)::tid AND at < $3"
+# A run has one row of usage. Its stages go together, wherever they lie: a receipt has all of them or none.
+_OLD = {
+    "usage": "{slice}",
+    "stage": "at < $3 AND request_id = ANY(ARRAY(SELECT DISTINCT request_id FROM {part} WHERE {slice}))",
+}
 _SWEEP = """
     WITH gone AS (
-        DELETE FROM {part} WHERE ctid >= format('(%s,0)', $1::bigint)::tid
-            AND ctid < format('(%s,0)', $2::bigint)::tid AND at < $3
+        DELETE FROM {part} WHERE {old}
         RETURNING *
     ), sums AS ({sums}), marked AS (
         INSERT INTO pruned (name, before)
@@ -192,7 +197,9 @@ class _Pass:
 
     async def _sweep(self, table: str, part: str) -> None:
         """Delete the old rows of a partition, so many blocks at a time: no index on `at` slows down storing."""
-        statement = _SWEEP.format(part=part, sums=SUMS.format(source="gone") if table == "usage" else "SELECT")
+        old = _OLD[table].format(part=part, slice=_SLICE)
+        sums = SUMS.format(source="gone") if table == "usage" else "SELECT"
+        statement = _SWEEP.format(part=part, old=old, sums=sums)
         blocks = await self._connection.fetchval(_BLOCKS, part)
         with self._putting_off(part):
             for first in range(0, blocks, SLICE_BLOCKS):
