@@ -29,8 +29,9 @@ def org(sandbox: Served) -> str:
 
 @pytest.fixture
 def admin(sandbox: Served, org: str) -> dict[str, str]:
-    """The header of an admin of `org`."""
-    return made_key(sandbox, "admin", organisation=org)[0]
+    """The header of an admin of `org`, whose key is of a project of its own: no budget over another binds it."""
+    sandbox.http.post("/v1/projects", json={"name": "administration", "organisation": org})
+    return made_key(sandbox, "admin", organisation=org, project="administration")[0]
 
 
 def make(gateway: Served, headers: dict[str, str], **over: Any) -> httpx.Response:

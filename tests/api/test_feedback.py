@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
+from tests.api.holder import Holder, holder, made, tenant
 from tests.api.wire import error
 from tests.serving import SANDBOX, served
 
@@ -97,6 +100,55 @@ def test_what_was_said_is_listed_page_by_page_with_what_the_receipts_say(sandbox
     assert (before["request_id"], before["model"], before["strategy"]) == (run, "sandbox-small", "single")
 
 
+def asked_by(who: Holder) -> str:
+    """An answer to whoever asks."""
+    chat = {"model": "sandbox-small", "messages": [{"role": "user", "content": "Hi"}]}
+    return str(who.post("/v1/chat/completions", chat).json()["prysm"]["request_id"])
+
+
+def judge(who: Holder, request_id: str, score: float) -> httpx.Response:
+    return who.post("/v1/feedback", {"request_id": request_id, "score": score})
+
+
+def listed(who: Holder) -> dict[str, float]:
+    return {one["request_id"]: one["score"] for one in who.get("/v1/feedback").json()["data"]}
+
+
+def test_a_key_sees_what_was_said_of_its_runs_and_what_it_said_an_admin_what_its_organisation_did(
+    sandbox: Served,
+) -> None:
+    org, admin = tenant(sandbox)
+    one, other, reader = (
+        Holder(sandbox.url, made(sandbox, admin, role=role)["key"]) for role in ("member", "member", "reader")
+    )
+    of_one, of_other, third = asked_by(one), asked_by(other), asked_by(other)
+    assert judge(one, of_one, 1).status_code == 200
+    assert judge(other, of_other, 0).status_code == 200
+    assert judge(one, third, 0.5).status_code == 200  # who was told the id may judge it
+    assert listed(one) == {of_one: 1, third: 0.5}
+    assert listed(other) == {of_other: 0, third: 0.5}
+    assert listed(reader) == {}
+    assert listed(admin) == {of_one: 1, of_other: 0, third: 0.5}
+    assert org not in one.get("/v1/feedback").text
+
+
+def test_a_judgement_is_replaced_by_who_gave_it_or_an_admin_and_by_no_other(sandbox: Served) -> None:
+    _, admin = tenant(sandbox)
+    one, other = (Holder(sandbox.url, made(sandbox, admin)["key"]) for _ in range(2))
+    run = asked_by(one)
+    assert judge(other, run, 1).json()["replaced"] is False
+    refused = judge(one, run, 0)
+    assert error(refused) == (403, "forbidden")
+    assert "admin" in refused.text
+    assert listed(admin) == {run: 1}
+    assert judge(other, run, 0.75).json()["replaced"] is True
+    assert judge(admin, run, 0.5).json()["replaced"] is True
+    assert error(judge(other, run, 1)) == (403, "forbidden")
+    root = say(sandbox, request_id=run, score=0.25)
+    assert (root.status_code, root.json()["replaced"]) == (200, True)
+    assert listed(admin) == {run: 0.25}
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "after=0", f"after={2**63}", "after=x"])
 def test_a_page_that_cannot_be_is_refused(sandbox: Served, query: str) -> None:
     assert error(sandbox.http.get(f"/v1/feedback?{query}")) == (422, "invalid_request")
@@ -126,13 +178,32 @@ def test_what_was_learnt_outlives_a_restart_and_a_database_that_goes_away(
     with served(tmp_path, SANDBOX, database_url) as gateway:
         learnt = shown(gateway, "sandbox-mid", 1)
         with monkeypatch.context() as away:
-            away.setattr("prysm.store.feedback.NEWEST", "SELECT $1::bigint, $2::int, $3::uuid, " + LOST)
+            away.setattr("prysm.store.feedback.NEWEST", "SELECT $1::bigint, $2::int, $3::uuid, $4::uuid, " + LOST)
             away.setattr("prysm.store.feedback.PATIENCE_S", 0.01)
             assert error(gateway.http.get("/v1/feedback")) == (503, "proof_unavailable")
             time.sleep(0.1)  # long enough to look for new figures and find none
             assert shown(gateway, "sandbox-mid", 1) == learnt
         judged(gateway, "sandbox-mid")
         assert shown(gateway, "sandbox-mid", 2) != learnt
+
+
+def test_a_run_whose_usage_was_pruned_is_not_said_to_have_no_receipt(sandbox: Served) -> None:
+    member = holder(sandbox)
+    run = member.post(
+        "/v1/chat/completions", {"model": "sandbox-small", "messages": [{"role": "user", "content": "Hi"}]}
+    )
+
+    async def pruned() -> None:
+        connection = await asyncpg.connect(sandbox.database_url)
+        await connection.execute("DELETE FROM usage WHERE request_id = $1", UUID(run.headers["x-request-id"]))
+        await connection.close()
+
+    asyncio.run(pruned())
+    said = {"request_id": run.headers["x-request-id"], "correct": True}
+    refused = member.post("/v1/feedback", said)
+    assert error(refused) == (404, "proof_not_found")
+    assert "no run under this id whose usage is still kept" in refused.json()["error"]["message"]
+    assert say(sandbox, **said).status_code == 200
 
 
 def judged(gateway: Served, model: str, *, correct: bool = True) -> None:

@@ -136,12 +136,25 @@ def test_usage_is_of_the_time_that_was_asked_for(sandbox: Served, tenant: dict[s
         {"since": "0001-01-01T00:00:00+14:00"},
         {"until": "9999-12-31T23:59:59-12:00"},
         {"until": "-1e11"},
+        {"until": "0.5"},
+        {"until": "1999999999"},
+        {"since": ""},
+        {"since": "2026-03-01T25:00:00Z"},
         {"since": "\x00"},
         {"format": "xml"},
     ],
 )
 def test_a_question_that_cannot_be_answered_is_refused(sandbox: Served, query: dict[str, str]) -> None:
     assert error(sandbox.http.get("/v1/usage", params=query)) == (422, "invalid_request")
+
+
+@pytest.mark.parametrize("number", ["0.5", "1999999999", "-1", "1e3", "20260301"])
+def test_a_number_is_no_time_and_the_refusal_says_how_one_is_written(sandbox: Served, number: str) -> None:
+    response = sandbox.http.get("/v1/usage", params={"until": number})
+    told = response.json()["error"]
+    assert (response.status_code, told["param"]) == (422, "until")
+    assert "RFC 3339" in told["message"]
+    assert number not in told["message"].replace("2031-01-31T12:00:00Z", "")
 
 
 def test_usage_needs_a_key(sandbox: Served) -> None:

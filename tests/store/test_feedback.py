@@ -11,11 +11,11 @@ import asyncpg
 import orjson
 import pytest
 
-from prysm.errors import ProofUnavailable
+from prysm.errors import Forbidden, ProofUnavailable
 from prysm.registry.learnt import Tally
 from prysm.store import feedback as module
 from prysm.store.database import Database
-from prysm.store.feedback import FeedbackStore
+from prysm.store.feedback import FeedbackStore, Judge
 from prysm.store.isolation import EVERYBODY, act_for
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ async def test_a_run_of_another_organisation_is_one_that_is_not_there(database: 
     mine, theirs, own, foreign = uuid4(), uuid4(), await receipt(database), await receipt(database)
     await database.pool.execute(USED, own, mine)
     await database.pool.execute(USED, foreign, theirs)
-    assert await database.feedback.put(own, 1, mine) is False
-    assert await database.feedback.put(foreign, 1, mine) is None
+    assert await database.feedback.put(own, 1, Judge(mine)) is False
+    assert await database.feedback.put(foreign, 1, Judge(mine)) is None
     await database.feedback.put(foreign, 1)
-    assert [one.request_id for one in await database.feedback.outcomes(10, None, mine)] == [own]
+    assert [one.request_id for one in await database.feedback.outcomes(10, None, Judge(mine))] == [own]
     assert len(await database.feedback.outcomes(10)) == 2
 
 
@@ -91,6 +91,30 @@ async def test_many_judgements_of_one_run_at_once_leave_one(database: Database) 
     request_id = await receipt(database)
     await asyncio.gather(*(database.feedback.put(request_id, i / 10) for i in range(10)))
     assert len(await database.feedback.outcomes(100)) == 1
+
+
+async def test_who_gave_a_judgement_that_an_earlier_release_kept_nobody_knows_so_that_an_admin_replaces_it(
+    database: Database,
+) -> None:
+    request_id, org, key = await receipt(database), uuid4(), uuid4()
+    await database.pool.execute(USED, request_id, org)
+    await database.pool.execute("INSERT INTO feedback (request_id, score) VALUES ($1, 1)", request_id)
+    with pytest.raises(Forbidden, match="an admin's"):
+        await database.feedback.put(request_id, 0, Judge(org, key, over_all=False))
+    assert await database.feedback.put(request_id, 0, Judge(org, key)) is True
+    assert await database.feedback.put(request_id, 1, Judge(org, key, over_all=False)) is True
+
+
+async def test_of_many_keys_that_judge_a_run_at_once_one_is_heard(database: Database) -> None:
+    request_id, org = await receipt(database), uuid4()
+    await database.pool.execute(USED, request_id, org)
+    judges = [Judge(org, uuid4(), over_all=False) for _ in range(10)]
+    said = await asyncio.gather(
+        *(database.feedback.put(request_id, i / 10, by) for i, by in enumerate(judges)), return_exceptions=True
+    )
+    kept = [i for i, outcome in enumerate(said) if not isinstance(outcome, Forbidden)]
+    assert len(kept) == 1
+    assert [one.score for one in await database.feedback.outcomes(10)] == [kept[0] / 10]
 
 
 async def test_a_run_nobody_knows_cannot_be_judged(database: Database) -> None:

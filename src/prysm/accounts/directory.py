@@ -36,7 +36,6 @@ class _Entry:
     """What a presented key is held against."""
 
     secret: KnownSecret
-    expires: float | None
     caller: Caller
 
 
@@ -134,7 +133,8 @@ class Directory(Follower["Changes"]):
         self._keys[key.id] = key
         caller = _caller(key, self._orgs[key.org])
         for secret in key.secrets:
-            self._entries[secret.prefix] = _Entry(secret, key.expires, caller)
+            ends = [each for each in (key.expires, secret.expires) if each is not None]
+            self._entries[secret.prefix] = _Entry(secret, replace(caller, expires=min(ends, default=None)))
 
     def _count(self, changed: list[KnownBudget]) -> None:
         for budget in changed:
@@ -157,10 +157,9 @@ def _bearer(authorization: str | None) -> str | None:
 
 
 def _unless_expired(entry: _Entry) -> Caller:
-    now = time.time()
-    for expires in (entry.expires, entry.secret.expires):
-        if expires is not None and expires <= now:
-            raise InvalidApiKey("This API key has expired: an admin can make another with `prysm keys create`.")
+    expires = entry.caller.expires
+    if expires is not None and expires <= time.time():
+        raise InvalidApiKey("This API key has expired: an admin can make another with `prysm keys create`.")
     return entry.caller
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID, uuid4
 
@@ -10,6 +11,7 @@ from pydantic import Field
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
 
 from prysm.api import documented, parse
+from prysm.api.delegated import grantor, power_of
 from prysm.api.keys_body import Name, Tag  # noqa: TC001 - pydantic reads the annotations at run time
 from prysm.api.money import exact, nano_of
 from prysm.api.render import usd
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from prysm.proof.canonical import Json
     from prysm.store.budgets import StoredBudget
+    from prysm.store.keys import StoredKey
 
 router = APIRouter(tags=["Budgets"])
 REFUSALS = (401, 403, 404, 413, 415, 422, 503)
@@ -62,11 +65,13 @@ async def create(request: Request) -> dict[str, Any]:
         raise InvalidRequest(f"A budget is over one thing: give '{over[0]}' or '{over[1]}'.", param=over[1])
     org, id_ = await organisation_of(request, body.organisation), uuid4()
     _check_reach(request, over)
+    if body.key is not None:
+        (await grantor(request)).touches(await power_of(request, await _key(request, body.key, org)))
     columns = {
         "id": id_,
         "org": org,
         "project": None if body.project is None else await project_of(request, org, body.project),
-        "key": None if body.key is None else _uuid(body.key),
+        "key": None if body.key is None else UUID(body.key),
         "tag": _tag(body.tag),
         "period": body.period,
         "limit_nano": nano_of(body.limit_usd, "limit_usd"),
@@ -98,6 +103,7 @@ async def change(request: Request, budget_id: UUID) -> dict[str, Any]:
     found = await _found(request, budget_id)
     _check_reach(request, (found.project, found.key, found.tag))
     limit = None if body.limit_usd is None else nano_of(body.limit_usd, "limit_usd")
+    await _check_grant(request, found, found.limit_nano if limit is None else limit, body.hard)
     event = _event(request, "budget.update", found.id, found.org, _told({"limit_nano": limit, "hard": body.hard}))
     if not await services(request).budgets.update(event, found.id, found.org, limit, body.hard):
         raise _missing()
@@ -109,6 +115,7 @@ async def delete(request: Request, budget_id: UUID) -> dict[str, Any]:
     """End a budget: it limits nothing any more."""
     found = await _found(request, budget_id)
     _check_reach(request, (found.project, found.key, found.tag))
+    await _check_grant(request, found, found.limit_nano, hard=False)
     event = _event(request, "budget.delete", found.id, found.org, {})
     if not await services(request).budgets.delete(event, found.id, found.org):
         raise _missing()
@@ -128,6 +135,21 @@ def _check_reach(request: Request, part: Iterable[object]) -> None:
         )
 
 
+async def _check_grant(request: Request, found: StoredBudget, limit_nano: int, hard: bool | None) -> None:
+    """Raise `Forbidden` where this would loosen what binds the key that asks, or a key further than that one's."""
+    who = await grantor(request)
+    if who.key is not None and found.key == who.key:
+        raise Forbidden("A key does not change the budget over itself: another admin's, or the root key, can.")
+    refuses = found.hard if hard is None else hard
+    if found.key is not None:
+        power = await power_of(request, await _key(request, str(found.key), found.org))
+        who.touches(power)
+        others = set(power.budget_usd) - {(found.limit_nano, found.period)}
+        who.gives(replace(power, budget_usd=others | ({(limit_nano, found.period)} if refuses else set())))
+    elif who.is_bound_by(found.id) and (limit_nano > found.limit_nano or not refuses):
+        raise Forbidden("This budget counts the key that asks, which may only tighten it: ask with the root key.")
+
+
 async def _found(request: Request, budget_id: UUID) -> StoredBudget:
     found = await services(request).budgets.get(budget_id, reach(request))
     if found is None:
@@ -141,11 +163,14 @@ async def _changed(request: Request, budget_id: UUID) -> dict[str, Any]:
     return _item(await _found(request, budget_id))
 
 
-def _uuid(key: str) -> UUID:
+async def _key(request: Request, id_: str, org: UUID) -> StoredKey:
     try:
-        return UUID(key)
+        found = await services(request).keys.get(UUID(id_), org)
     except ValueError:
-        raise _no_key() from None
+        found = None
+    if found is None:
+        raise _no_key()
+    return found
 
 
 def _tag(tag: str | None) -> str | None:

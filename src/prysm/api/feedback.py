@@ -11,9 +11,10 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 
 from prysm.api import documented, parse
 from prysm.api.proofs import no_receipt, parsed_id
-from prysm.api.services import read_body, services
+from prysm.api.services import caller, read_body, services
 from prysm.api.tenants import reach
-from prysm.errors import InvalidRequest
+from prysm.errors import InvalidRequest, NotFound
+from prysm.store.feedback import Judge
 
 if TYPE_CHECKING:
     from prysm.store.feedback import Judged
@@ -44,15 +45,18 @@ class FeedbackBody(BaseModel):
 @router.post(
     "/v1/feedback",
     **documented.run(FeedbackBody, "The judgement as it was kept.")
-    | {"responses": documented.refusals(401, 404, 413, 415, 422, 503)},
+    | {"responses": documented.refusals(401, 403, 404, 413, 415, 422, 503)},
 )
 async def give(request: Request) -> dict[str, Any]:
-    """Say how good an answer was. Saying it again replaces what was said; a comment is accepted and not stored."""
+    """Say how good an answer was; a comment is accepted and not stored.
+
+    Saying it again replaces what was said. What another key said, an admin or root alone replaces.
+    """
     body = parse.read(FeedbackBody, await read_body(request))
-    score, request_id = body.judgement(), parsed_id(body.request_id)
-    replaced = await services(request).feedback.put(request_id, score, reach(request))
+    score, request_id, by = body.judgement(), parsed_id(body.request_id), _judge(request)
+    replaced = await services(request).feedback.put(request_id, score, by)
     if replaced is None:
-        raise no_receipt()
+        raise no_receipt() if by.org is None else _not_yours()
     return {
         "object": "feedback",
         "request_id": str(request_id),
@@ -62,15 +66,31 @@ async def give(request: Request) -> dict[str, Any]:
     }
 
 
-@router.get("/v1/feedback", responses=documented.refusals(401, 422, 503))
+@router.get("/v1/feedback", responses=documented.refusals(401, 403, 422, 503))
 async def given(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     after: Annotated[int | None, Query(ge=1, lt=_BIGINT)] = None,
 ) -> dict[str, Any]:
-    """What was said of answers, newest first, with what their receipts say of them; `after` is the last id seen."""
-    found = await services(request).feedback.outcomes(limit + 1, after, reach(request))
+    """What was said of answers, newest first, with what their receipts say of them; `after` is the last id seen.
+
+    Root sees all, an admin its organisation's, others what was said of their key's runs and what they said.
+    """
+    found = await services(request).feedback.outcomes(limit + 1, after, _judge(request))
     return {"object": "list", "data": [_outcome(one) for one in found[:limit]], "has_more": len(found) > limit}
+
+
+def _judge(request: Request) -> Judge:
+    who = caller(request)
+    return Judge(reach(request), who.key, over_all=who.role in ("root", "admin"))
+
+
+def _not_yours() -> NotFound:
+    return NotFound(
+        "Your organisation has no run under this id whose usage is still kept ([retention] runs in prysm.toml says for "
+        "how long). Use the `request_id` of an answer, with or without `prysm-`.",
+        code="proof_not_found",
+    )
 
 
 def _outcome(judged: Judged) -> dict[str, Any]:

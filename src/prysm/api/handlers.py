@@ -44,9 +44,13 @@ async def _framework_problem(request: Request, error: Exception) -> Response:
     return response
 
 
-async def _validation_problem(request: Request, _: Exception) -> Response:
-    """A path or query parameter of the wrong type."""
-    shown = InvalidRequest(f"A parameter in the address is of the wrong type{_listed(request)}.")
+async def _validation_problem(request: Request, error: RequestValidationError) -> Response:
+    """A path or query parameter of the wrong type. The framework's words can hold the value; ours do not."""
+    wrong = error.errors()[0]
+    name, what = str(wrong["loc"][-1]), "is of the wrong type"
+    if wrong["type"] == "value_error":
+        what = f"is of the wrong type: {wrong['ctx']['error']}"
+    shown = InvalidRequest(f"'{name}', a parameter in the address, {what}{_listed(request)}.", param=name)
     return problem_response(shown, request.url.path, request.state.request_id)
 
 

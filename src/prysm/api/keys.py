@@ -1,7 +1,8 @@
 """`/v1/keys`: an administrator makes keys, limits them, gives them another text, and voids them.
 
 Root sees the keys of all organisations, an admin those of its own: of any other it hears what it would hear of a key
-that is not there. Every change is in force here before it is answered, and in the other gateways within a second.
+that is not there. An admin's key neither makes nor touches one that may more than itself. Every change is in force here
+before it is answered, and in the other gateways within a second.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
 
 from prysm.api import documented, parse
+from prysm.api.delegated import grantor, power_of, power_of_new
 from prysm.api.keys_body import KeyChanges, NewKeyBody, RotationBody
 from prysm.api.money import exact
 from prysm.api.render import usd
@@ -42,6 +44,7 @@ async def create(request: Request) -> dict[str, Any]:
     org = await organisation_of(request, body.organisation)
     project = await project_of(request, org, body.project or "default")
     id_, made = uuid4(), parts.directory.issue()
+    (await grantor(request)).gives(await power_of_new(request, body, org, project, id_))
     event = _event(request, "key.create", id_, org, _detail(body.columns(), body.budget()))
     columns = body.columns() | {"id": id_, "org": org, "project": project}
     await parts.keys.create(event, columns, (made.prefix, made.digest), body.budget())
@@ -72,6 +75,9 @@ async def change(request: Request, key_id: UUID) -> dict[str, Any]:
     body.check(parts.catalog)
     key = await _live(request, key_id)
     budget = _new_budget(body, key)
+    who = await grantor(request)
+    who.touches(await power_of(request, key))
+    who.gives(await power_of(request, key, body, budget))
     event = _event(request, "key.update", key.id, key.org, _detail(body.columns(), budget))
     if not await parts.keys.update(event, key.id, key.org, body.columns(), budget):
         raise _revoked()
@@ -83,6 +89,7 @@ async def revoke(request: Request, key_id: UUID) -> dict[str, Any]:
     """Void a key for good. It stays listed, since what it did is on record."""
     key = await _found(request, key_id)
     if key.revoked_at is None:
+        await _touch(request, key)
         event = _event(request, "key.revoke", key.id, key.org, {"name": key.name, "prefix": key.prefix})
         await services(request).keys.revoke(event, key.id, key.org)
     return await _changed(request, key.id)
@@ -93,6 +100,7 @@ async def rotate(request: Request, key_id: UUID) -> dict[str, Any]:
     """Give a key another text, shown this once; the one it has works on for `overlap_s` seconds."""
     body, parts = parse.read(RotationBody, await read_body(request)), services(request)
     key, made = await _live(request, key_id), parts.directory.issue()
+    await _touch(request, key)
     event = _event(request, "key.rotate", key.id, key.org, {"prefix": made.prefix, "overlap_s": body.overlap_s})
     overlap = timedelta(seconds=body.overlap_s)
     if not await parts.keys.rotate(event, key.id, key.org, (made.prefix, made.digest), overlap):
@@ -112,6 +120,11 @@ async def _live(request: Request, key_id: UUID) -> StoredKey:
     if key.revoked_at is not None:
         raise _revoked()
     return key
+
+
+async def _touch(request: Request, key: StoredKey) -> None:
+    """Raise `Forbidden` unless the key that asks may do as it likes with this one."""
+    (await grantor(request)).touches(await power_of(request, key))
 
 
 async def _changed(request: Request, key_id: UUID, made: NewKey | None = None) -> dict[str, Any]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from prysm.api.moments import Moment  # noqa: TC001 - pydantic reads the annotation at run time
 from prysm.api.money import nano_of
 from prysm.api.parse import Strict
 from prysm.core.caller import Scope  # noqa: TC001 - pydantic reads the annotation at run time
@@ -17,8 +18,6 @@ from prysm.strategies import STRATEGIES
 if TYPE_CHECKING:
     from prysm.registry.catalog import Catalog
 
-LAST_YEAR = 9998
-"""Any later, and some time zone's date could not be written."""
 DAY_S = 24 * 3600
 LISTED = 8
 
@@ -31,7 +30,7 @@ def printable(text: str) -> str:
 
 
 def _of_the_future(moment: datetime) -> datetime:
-    if moment.year > LAST_YEAR or moment.year < LAST_YEAR // 10 or moment <= datetime.now(UTC):
+    if moment <= datetime.now(UTC):
         raise ValueError("give a time in the future, such as 2031-01-31T12:00:00Z")
     return moment
 
@@ -66,7 +65,7 @@ class KeySettings(Strict):
     retention: Literal["zero"] | None = None
     cache: bool = False
     tags: Annotated[list[Tag], Field(max_length=16), BeforeValidator(_as_list)] = Field(default=[])
-    expires_at: Annotated[AwareDatetime, AfterValidator(_of_the_future)] | None = None
+    expires_at: Annotated[Moment, AfterValidator(_of_the_future)] | None = None
 
     def columns(self) -> dict[str, Any]:
         """The columns of the key that are given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -10,6 +10,7 @@ from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annota
 from starlette.responses import Response
 
 from prysm.api import documented
+from prysm.api.moments import LocalMoment
 from prysm.api.money import exact
 from prysm.api.render import usd
 from prysm.api.services import caller, services
@@ -18,6 +19,8 @@ from prysm.errors import InvalidRequest
 from prysm.store.usage import By, Scope, Sums
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from prysm.core.caller import Caller
     from prysm.store.usage import Used
 
@@ -26,8 +29,6 @@ router = APIRouter(tags=["Usage"])
 RECENT = 20
 MOST_GROUPS = 1000
 MOST_LINES = 100_000
-YEARS = range(1970, 9999)
-"""Beyond, and some time zone's date could not be written."""
 NOTHING = "(none)"
 """Under this name are the runs that no model answered."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -37,7 +38,7 @@ SHOWN: dict[str, Any] = {
     "content": {"application/json": {"schema": {"type": "object"}}, "text/csv": {"schema": {"type": "string"}}},
 }
 
-Moment = Annotated[datetime | None, Query(description="RFC 3339; without a time zone it is UTC.")]
+Moment = Annotated[LocalMoment | None, Query(description="RFC 3339; without a time zone it is UTC.")]
 Format = Annotated[Literal["json", "csv"] | None, Query(description="Else what `Accept` asks for.")]
 
 
@@ -57,7 +58,7 @@ async def used(
 
     `by` groups it. CSV has the groups alone, by day unless `by` says otherwise.
     """
-    scope = _scope(caller(request), _utc(since, "since"), _utc(until, "until"))
+    scope = _scope(caller(request), _utc(since), _utc(until))
     if format == "csv" or (format is None and "text/csv" in request.headers.get("accept", "")):
         return await _csv(request, by or "day", scope)
     usage = services(request).usage
@@ -90,11 +91,9 @@ def _scope(who: Caller, since: datetime | None, until: datetime | None) -> Scope
     return Scope(who.org, one_key=True, key=who.key, since=since, until=until)
 
 
-def _utc(moment: datetime | None, param: str) -> datetime | None:
+def _utc(moment: datetime | None) -> datetime | None:
     if moment is None:
         return None
-    if moment.year not in YEARS:
-        raise InvalidRequest(f"'{param}': give a time such as 2026-01-31T12:00:00Z.", param=param)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

@@ -35,7 +35,8 @@ class Caller:
     """An authenticated caller. `name` is for logs and answers, never the secret; `key` is None for the root key.
 
     `scopes`, `allowed_models` and `allowed_strategies`: None allows everything. `limits` has only such that limit.
-    `prepaid`: runs are paid from the organisation's credits.
+    `prepaid`: runs are paid from the organisation's credits. `expires`: when the text that it came with ends, in
+    seconds since 1970.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Caller:
     cache: bool = False
     prepaid: bool = False
     tags: tuple[str, ...] = ()
+    expires: float | None = None
 
     @property
     def id(self) -> str:

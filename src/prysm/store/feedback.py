@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from prysm.errors import ProofUnavailable
+from prysm.errors import Forbidden, ProofUnavailable
 from prysm.registry.learnt import Tally
 from prysm.store.connection import DATABASE_ERRORS, retrying
 
@@ -35,17 +35,27 @@ OWN_ANSWER = frozenset({"single"})
 says more of the strategy than of the model: a cascade keeps just those answers of its cheap model that look right."""
 
 # A receipt does not say whose it is, since it is public; `usage` does, of every run, for as long as that is kept.
+# `$4` is the key that says it, null for root; `$5` whether it may replace what another said.
 PUT = """
-    WITH earlier AS (SELECT FROM feedback WHERE request_id = $1)
-    INSERT INTO feedback (request_id, score) SELECT request_id, $2 FROM receipt WHERE request_id = $1
-        AND ($3::uuid IS NULL OR EXISTS (SELECT FROM usage WHERE usage.request_id = $1 AND usage.org = $3))
-    ON CONFLICT (request_id) DO UPDATE SET score = excluded.score, created_at = now()
-    RETURNING EXISTS (SELECT FROM earlier) AS replaced
+    WITH run AS (
+        SELECT request_id FROM receipt WHERE request_id = $1
+            AND ($3::uuid IS NULL OR EXISTS (SELECT FROM usage WHERE usage.request_id = $1 AND usage.org = $3))
+    ), earlier AS (
+        SELECT FROM feedback WHERE request_id = $1
+    ), kept AS (
+        INSERT INTO feedback (request_id, score, given_by) SELECT request_id, $2, $4 FROM run
+        ON CONFLICT (request_id) DO UPDATE
+            SET score = excluded.score, given_by = excluded.given_by, created_at = now()
+            WHERE $5 OR feedback.given_by = excluded.given_by
+        RETURNING request_id
+    )
+    SELECT EXISTS (SELECT FROM earlier) AS replaced, EXISTS (SELECT FROM kept) AS kept FROM run
 """
 NEWEST = """
     SELECT id, request_id, score, created_at, payload FROM feedback JOIN receipt USING (request_id)
     WHERE id < coalesce($1, 9223372036854775807) AND ($3::uuid IS NULL OR EXISTS (
-        SELECT FROM usage WHERE usage.request_id = feedback.request_id AND usage.org = $3))
+        SELECT FROM usage WHERE usage.request_id = feedback.request_id AND usage.org = $3
+            AND ($4::uuid IS NULL OR usage.key = $4 OR feedback.given_by = $4)))
     ORDER BY id DESC LIMIT $2
 """
 
@@ -70,8 +80,24 @@ class Judged:
     features: Mapping[str, float] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Who judges, or looks at judgements: of the runs of `org`, None all organisations'.
+
+    `key` is its own, None root's. Unless `over_all`, it sees what was said of its own key's runs and what it said
+    itself, and replaces nothing that another said.
+    """
+
+    org: UUID | None = None
+    key: UUID | None = None
+    over_all: bool = True
+
+
+ROOT = Judge()
+
+
 class FeedbackStore:
-    """Judgements over a pool, with `org` of the runs of one organisation only.
+    """Judgements over a pool.
 
     Every method raises ProofUnavailable when the database does not answer in time.
     """
@@ -79,14 +105,21 @@ class FeedbackStore:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def put(self, request_id: UUID, score: float, org: UUID | None = None) -> bool | None:
-        """Keep a score, 0–1 to three decimals, and say whether it replaced one; `None` when there is no such run."""
-        rows = await self._ask(PUT, request_id, Decimal(f"{score:.3f}"), org)
+    async def put(self, request_id: UUID, score: float, by: Judge = ROOT) -> bool | None:
+        """Keep a score, 0–1 to three decimals, and say whether it replaced one; `None` when there is no such run.
+
+        Raises Forbidden where another judged the run.
+        """
+        kept = Decimal(f"{score:.3f}")
+        rows = await self._ask(PUT, request_id, kept, by.org, by.key, by.over_all)
+        if rows and not rows[0]["kept"]:
+            raise Forbidden("Another key judged this run: that one, or an admin's, may say something else.")
         return rows[0]["replaced"] if rows else None
 
-    async def outcomes(self, limit: int, after: int | None = None, org: UUID | None = None) -> list[Judged]:
+    async def outcomes(self, limit: int, after: int | None = None, by: Judge = ROOT) -> list[Judged]:
         """Return up to `limit` judgements, newest first, from behind the one whose id is `after`."""
-        return [_judged(row) for row in await self._ask(NEWEST, after, limit, org)]
+        key = None if by.over_all else by.key
+        return [_judged(row) for row in await self._ask(NEWEST, after, limit, by.org, key)]
 
     async def quality(self) -> dict[tuple[str, str], Tally]:
         """Return mean and number of the judgements of each model's own answers, by model and task."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import orjson
 
 from prysm.store.administration import asked, changed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime, timedelta
     from uuid import UUID
 
@@ -50,7 +50,7 @@ UPDATE = """
             SELECT id, org, id, coalesce($6, 'total'), coalesce($5::bigint, 0), CASE WHEN $5 IS NULL THEN now() END
             FROM changed WHERE $4 AND ($5 IS NOT NULL OR EXISTS (SELECT FROM budget WHERE budget.id = changed.id))
         ON CONFLICT (id) DO UPDATE SET limit_nano = excluded.limit_nano, period = coalesce($6, budget.period),
-            deleted_at = excluded.deleted_at, changed_at = now()
+            hard = true, deleted_at = excluded.deleted_at, changed_at = now()
     )
     SELECT id FROM changed
 """
@@ -83,6 +83,12 @@ READ = """
         OR (k.created_at, k.id) < (SELECT created_at, id FROM api_key a WHERE a.id = $3 AND a.org = k.org))
     ORDER BY k.created_at DESC, k.id DESC LIMIT $4
 """
+BINDING = """
+    SELECT id, CASE WHEN key IS NOT NULL THEN 'key' WHEN project IS NOT NULL THEN 'project' ELSE 'tag' END AS over,
+        limit_nano, period
+    FROM budget
+    WHERE hard AND deleted_at IS NULL AND org = $1 AND (key = $2 OR project = $3 OR tag = ANY ($4::text[]))
+"""
 
 
 Known: TypeAlias = "tuple[str, bytes]"
@@ -98,11 +104,22 @@ class KeyBudget:
 
 
 @dataclass(frozen=True, slots=True)
+class BindingBudget:
+    """A hard budget that counts a key, since it is over the key itself, over its project or over one of its tags."""
+
+    id: UUID
+    over: Literal["key", "project", "tag"]
+    limit_nano: int
+    period: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredKey:
     """A key. Lists that are None allow everything; `overlap_until`: until when an earlier secret of it still works."""
 
     id: UUID
     org: UUID
+    project_id: UUID
     prefix: str
     name: str
     role: Role
@@ -161,6 +178,10 @@ class KeyStore:
         rows = await asked(self._pool, READ, id_, org, None, 1)
         return _stored(rows[0]) if rows else None
 
+    async def binding(self, org: UUID, key: UUID, project: UUID, tags: Sequence[str]) -> Sequence[BindingBudget]:
+        """The hard budgets, but those over the whole organisation, that count a key of this project with these tags."""
+        return [BindingBudget(**row) for row in await asked(self._pool, BINDING, org, key, project, tags)]
+
     async def list(self, org: UUID | None, limit: int, after: UUID | None = None) -> list[StoredKey]:
         """Return up to `limit` keys, newest first, from behind the one whose id is `after`; revoked ones too."""
         return [_stored(row) for row in await asked(self._pool, READ, None, org, after, limit)]
@@ -168,5 +189,5 @@ class KeyStore:
 
 def _stored(row: Record) -> StoredKey:
     budget = KeyBudget(row["limit_nano"], row["period"]) if row["period"] is not None else None
-    same = {name: row[name] for name in StoredKey.__slots__ if name not in {"project", "budget"}}
-    return StoredKey(**same, project=row["project_name"], budget=budget)
+    same = {name: row[name] for name in StoredKey.__slots__ if name not in {"project", "project_id", "budget"}}
+    return StoredKey(**same, project_id=row["project"], project=row["project_name"], budget=budget)
