@@ -17,6 +17,7 @@ from fastapi.security import HTTPBearer
 from prysm import __version__, upkeep
 from prysm.accounts.access import is_public
 from prysm.accounts.cache import Cache
+from prysm.accounts.cache_key import catalog_digest
 from prysm.accounts.directory import Directory
 from prysm.accounts.keys import root_key
 from prysm.accounts.provider_keys import OwnKeys
@@ -66,6 +67,7 @@ from prysm.scoring.calibration import current, install, load
 from prysm.store.database import Database
 from prysm.store.isolation import EVERYBODY, acting_for
 from prysm.store.notary import Notary
+from prysm.store.postgres_rates import PostgresRates
 from prysm.store.retention import Retention
 from prysm.store.secrets import IDEMPOTENCY, PEPPER, secret
 from prysm.strategies.gate import fitted
@@ -159,7 +161,7 @@ async def opened(
         stack.push_async_callback(transport.aclose)
         watch = Observed(catalog, telemetry)
         own = OwnKeys(catalog, vault, lambda spec: build_provider(spec, transport), watch)
-        cache = Cache(database.cache, vault, config.cache.ttl, catalog.price_version)
+        cache = Cache(database.cache, vault, config.cache.ttl, catalog_digest(catalog))
         claims = database.idempotency(notary.lease, config.retention.idempotency)
         replays = Replays(claims, await secret(database.pool, vault, IDEMPOTENCY))
         await directory.follow_with(database.directory, await secret(database.pool, vault, PEPPER))
@@ -201,6 +203,7 @@ async def opened(
             telemetry,
             int(config.server.body_limit_mb * 1_000_000),
             replays,
+            redis or PostgresRates(database.sealing),
             Shelf(database.responses, keep) if keep is not None else None,
             spools=spool,
         )
@@ -226,7 +229,7 @@ def _chores(  # noqa: PLR0917 - what there is to look after
     yield upkeep.keep_learning(catalog, database.feedback)
     yield upkeep.forget(database.responses, claims, everything=keep.content is None)
     yield upkeep.prune(Retention(url, keep.runs, upkeep.pruning))
-    yield upkeep.shrink(database.cache, kept.max_entries, int(kept.max_mb * 1_000_000))
+    yield upkeep.shrink(database.cache, 0 if kept.ttl is None else kept.max_entries, int(kept.max_mb * 1_000_000))
     if settings.workers > 1:
         yield upkeep.die_with_parent()
 

@@ -3,6 +3,7 @@
 PrysmError
 ├── InvalidRequest            400/422  invalid_request | context_length_exceeded | content_filter
 │   └── UnsupportedParameter  400/422  unsupported_parameter
+├── SeveralApiKeys            400      invalid_request
 ├── InvalidApiKey             401      invalid_api_key
 ├── BudgetExceeded            402      budget_exceeded
 │   └── InsufficientCredits   402      insufficient_credits
@@ -68,6 +69,14 @@ class UnsupportedParameter(InvalidRequest):
     """A field, or a value of it, that nothing here can honour."""
 
     code = "unsupported_parameter"
+
+
+class SeveralApiKeys(PrysmError):
+    """Keys that differ: which of two tenants is meant is not to be guessed."""
+
+    status = 400
+    code = "invalid_request"
+    type = "invalid_request_error"
 
 
 class InvalidApiKey(PrysmError):

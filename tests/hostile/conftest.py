@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 from tests.acceptance.conftest import launching
-from tests.api.conftest import database
+from tests.databases import database
 from tests.serving import SANDBOX
 
 if TYPE_CHECKING:

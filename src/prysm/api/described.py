@@ -20,6 +20,7 @@ ANYWHERE = {
     503: "The gateway, or what it needs, is not ready; try again.",
 }
 WITH_A_KEY = {
+    400: "Several API keys came, and differ.",
     401: "Missing or unknown API key.",
     403: "The key may not do this: its role or its scopes.",
     429: "The key, or its organisation, asks too much; Retry-After says until when.",

@@ -12,11 +12,12 @@ import structlog
 from starlette.requests import ClientDisconnect
 
 from prysm.accounts.access import check, is_public
+from prysm.accounts.keys import is_well_formed
 from prysm.api.one_write import SAID
 from prysm.api.problems import is_anthropic
 from prysm.api.respond import problem_response
 from prysm.api.shield import SHIELDED, with_ours
-from prysm.errors import InvalidApiKey, PrysmError
+from prysm.errors import InvalidApiKey, PrysmError, SeveralApiKeys
 from prysm.receipt import new_request_id
 from prysm.store.isolation import act_for, whose
 from prysm.telemetry import log_request, where
@@ -54,7 +55,8 @@ class Edge:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
-        scope.setdefault("state", {})["request_id"] = exchange.request_id
+        state = scope.setdefault("state", {})
+        state["request_id"], state["client_request_id"] = exchange.request_id, exchange.client_request_id()
         try:
             try:
                 self._admit(scope, exchange)
@@ -84,6 +86,8 @@ class Edge:
             return
         caller = self._directory.authenticate(exchange.authorization())
         scope["state"]["caller"] = caller
+        if caller.retention_zero:
+            scope["state"]["client_request_id"] = None
         check(caller, scope["method"], path)
         act_for(whose(caller))
 
@@ -99,7 +103,7 @@ class Edge:
                 "status": exchange.status,
                 "ms": exchange.elapsed_ms(),
                 "request_id": exchange.told_id,
-                "client_request_id": exchange.client_request_id(),
+                "client_request_id": scope["state"]["client_request_id"],
                 "client": _address(client[0]) if client else None,
                 "caller": getattr(scope["state"].get("caller"), "id", None),
                 "event": "request",
@@ -117,6 +121,12 @@ def _address(said: str) -> str | None:
 
 
 _METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+
+
+def _credential(value: bytes) -> tuple[bytes, bytes]:
+    """A credential as it is compared: two spellings of a scheme are one."""
+    scheme, _, key = value.partition(b" ")
+    return scheme.lower(), key.strip()
 
 
 class _Exchange:
@@ -153,15 +163,31 @@ class _Exchange:
             await problem_response(error, self._scope["path"], self.request_id)(self._scope, receive, self.send)
 
     def authorization(self) -> str | None:
-        """The `authorization` header; where there is none, the key in `x-api-key`, as Anthropic's clients send it."""
-        given = self._said.get(b"authorization")
+        """The `authorization` header; where there is none, the key in `x-api-key`, as Anthropic's clients send it.
+
+        Raises `SeveralApiKeys` where several came that differ. Beside `authorization`, a key that is none of ours may
+        stand in `x-api-key`: Anthropic's clients send both when both are in their environment.
+        """
+        given, key = self._said.get(b"authorization"), self._said.get(b"x-api-key")
+        if (given is not None and key is not None) or SAID not in self._scope:
+            self._check_credentials()
         if given is not None:
             return given.decode("latin-1")
-        key = self._said.get(b"x-api-key")
         return None if key is None else f"Bearer {key.decode('latin-1')}"
 
+    def _check_credentials(self) -> None:
+        headers = self._scope["headers"]
+        given = {_credential(value) for name, value in headers if name == b"authorization"}
+        keys = {value.strip() for name, value in headers if name == b"x-api-key"}
+        if given:
+            keys = {key for key in keys if is_well_formed(key.decode("latin-1"))}
+        if len(given | {(b"bearer", key) for key in keys}) > 1:
+            raise SeveralApiKeys(
+                "Several API keys came, and differ. Send one as `Authorization: Bearer <key>` or as `x-api-key: <key>`."
+            )
+
     def client_request_id(self) -> str | None:
-        """The caller's own id: recorded, never adopted."""
+        """The caller's own id: logged unless its retention is zero, never adopted."""
         given = self._said.get(b"x-request-id")
         return None if given is None else _UNSAFE.sub("", given.decode("latin-1"))[:_LOGGED_ID_LIMIT]
 

@@ -9,13 +9,13 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from prysm.api.one_write import SAID
 from prysm.api.recording import Recorded, Recorder
 from prysm.api.respond import problem_response
 from prysm.api.services import raw_body, services
+from prysm.api.unkept import forbids_keeping
 from prysm.errors import InvalidRequest, ProofUnavailable, PrysmError
 
 if TYPE_CHECKING:
@@ -135,18 +135,7 @@ def _key(given: list[bytes]) -> str:
 
 def _may_be_kept(path: str, body: bytes, caller: Caller) -> bool:
     """Whether the answer may be stored: it holds no secret, and neither the key nor the request forbids it."""
-    return not (caller.retention_zero or SECRETS.fullmatch(path) or _forbids(body))
-
-
-def _forbids(body: bytes) -> bool:
-    """Whether a body says something of `retention`; looked at closely only where the word can be in it."""
-    if b"retention" not in body and b"\\u" not in body:
-        return False
-    try:
-        said = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return True
-    return isinstance(said, dict) and said.get("retention") is not None
+    return not (caller.retention_zero or SECRETS.fullmatch(path) or forbids_keeping(body))
 
 
 def _handed(body: bytes, receive: Receive) -> Receive:

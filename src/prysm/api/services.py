@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from prysm.api.incoming import incoming
 from prysm.api.one_write import SAID
+from prysm.api.unkept import forbids_keeping
 from prysm.errors import InvalidRequest, RequestTooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
     from prysm.accounts.provider_keys import OwnKeys
     from prysm.api.replays import Replays
     from prysm.api.responses_kept import Shelf
-    from prysm.core.caller import Caller
+    from prysm.core.caller import Caller, Limits
+    from prysm.core.payer import Meter
     from prysm.gateway import Gateway
     from prysm.proof.sealed import Sealed
     from prysm.registry.catalog import Catalog
     from prysm.store.budgets import BudgetStore
     from prysm.store.credits import CreditStore
-    from prysm.store.feedback import Judged
+    from prysm.store.feedback import Judge, Judged
     from prysm.store.keys import KeyStore
     from prysm.store.provider_keys import ProviderKeyStore
     from prysm.store.tenants import TenantStore
@@ -59,12 +61,12 @@ class Receipts(Protocol):
 class Feedback(Protocol):
     """Keeps what callers said of their answers."""
 
-    async def put(self, request_id: UUID, score: float, org: UUID | None = None) -> bool | None:
-        """Whether it replaced an earlier judgement; None when there is no such run, of `org` if that is given."""
+    async def put(self, request_id: UUID, score: float, by: Judge) -> bool | None:
+        """Whether it replaced an earlier judgement; None when there is no such run. Raises Forbidden."""
         ...
 
-    async def outcomes(self, limit: int, after: int | None = None, org: UUID | None = None) -> Sequence[Judged]:
-        """The newest judgements, older than `after`, of the runs of `org` if that is given."""
+    async def outcomes(self, limit: int, after: int | None, by: Judge) -> Sequence[Judged]:
+        """The newest judgements that `by` may see, older than `after`."""
         ...
 
 
@@ -180,6 +182,14 @@ class Log(Protocol):
         ...
 
 
+class Rates(Protocol):
+    """Counts what makes no run."""
+
+    async def request(self, limits: tuple[Limits, ...]) -> tuple[Meter, ...]:
+        """Take one request; what is left of each limit. Raises RateLimited."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The parts that answer requests."""
@@ -201,6 +211,7 @@ class Services:
     telemetry: Telemetry
     body_limit: int
     replays: Replays
+    rates: Rates
     shelf: Shelf | None = None
     """Where responses are kept; None keeps none."""
     spools: bool = False
@@ -259,6 +270,9 @@ async def _body(request: Request, declared: bytes, most: int | None, *, may_be_e
         body = await _with_the_rest(request, body, limit, configured)
     if not body and not may_be_empty:
         raise InvalidRequest("The body is empty; send a JSON object.")
+    state = request.scope["state"]
+    if state.get("client_request_id") is not None and forbids_keeping(body):
+        state["client_request_id"] = None  # it is text of the caller's, and not to be logged
     return body
 
 
