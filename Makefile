@@ -1,6 +1,8 @@
 # Everything runs from .venv, which is made from hashed lock files and remade when they change.
 BIN := .venv/bin
 STAMP := .venv/.complete
+# Tests wait for processes and clocks more than they compute.
+WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 
 .PHONY: help env serve test fuzz audit lint format types lock bench clean
 
@@ -17,10 +19,10 @@ serve: $(STAMP) ## start the gateway on http://127.0.0.1:8080 (ARGS="--port 9000
 	@exec $(BIN)/prysm serve $(ARGS)
 
 test: lint types ## lint, types, import contracts, tests, coverage (ARGS="tests/core -k name" and the like)
-	$(BIN)/pytest --numprocesses auto --dist worksteal --cov --cov-report term:skip-covered $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --cov --cov-report term:skip-covered $(ARGS)
 
 fuzz: $(STAMP) ## hostile clients at length: minutes of random requests, thousands of broken inputs, slow tests
-	FUZZ=long $(BIN)/pytest --numprocesses auto --timeout 1800 -m "slow or not slow" tests/hostile $(ARGS)
+	FUZZ=long $(BIN)/pytest --numprocesses $(WORKERS) --timeout 1800 -m "slow or not slow" tests/hostile $(ARGS)
 
 audit: $(STAMP) ## known vulnerabilities of the locked packages (asks the package index)
 	$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off \

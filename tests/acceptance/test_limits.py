@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from tests.acceptance.conftest import launching
+from tests.databases import database
 from tests.redis_server import redis_server
 from tests.serving import SANDBOX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from tests.acceptance.conftest import Process
 
@@ -21,15 +23,21 @@ ASKED = {"model": "sandbox-mid", "messages": [{"role": "user", "content": "Name 
 RUNS = 80
 
 
-@pytest.fixture(params=["postgres", "redis"])
+@pytest.fixture(scope="module", params=["postgres", "redis"])
 def gateways(
-    request: pytest.FixtureRequest, serve: Callable[..., Process], database_url: str
+    request: pytest.FixtureRequest, postgres_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[Process]]:
-    shared = {"PRYSM_DATABASE_URL": database_url, "PRYSM_ENCRYPTION_KEY": "one key for both of them"}
+    """Two, for all tests: each asks with a key of its own."""
     with ExitStack() as stack:
+        shared = {
+            "PRYSM_DATABASE_URL": stack.enter_context(database(postgres_url)),
+            "PRYSM_ENCRYPTION_KEY": "one key for both of them",
+        }
         if request.param == "redis":
             shared["PRYSM_REDIS_URL"] = stack.enter_context(redis_server())
-        yield [serve(toml=SANDBOX, PRYSM_DATA_DIR=name, **shared).wait_ready() for name in ("one", "two")]
+        serve = stack.enter_context(launching(tmp_path_factory.mktemp("limits")))
+        started = [serve(toml=SANDBOX, PRYSM_DATA_DIR=name, **shared) for name in ("one", "two")]
+        yield [gateway.wait_ready() for gateway in started]
 
 
 def key(gateway: Process, **limits: int) -> dict[str, str]:
@@ -62,6 +70,25 @@ async def test_requests_a_minute_are_counted_once_over_all_gateways(gateways: li
         if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
             assert int(answer.headers["retry-after"]) >= 1
             assert answer.json()["error"]["code"] == "rate_limit_exceeded"
+
+
+async def test_requests_that_make_no_run_are_counted_among_them(gateways: list[Process]) -> None:
+    headers = key(gateways[0], rpm=20, concurrency=1)
+    plan = {"prompt": "Name a colour.", "dry_run": True}
+    count = {"model": ASKED["model"], "messages": ASKED["messages"]}
+    bodies = {
+        "/v1/route": {"prompt": "Name a colour."},
+        "/v2/orchestrate": plan,
+        "/v1/messages/count_tokens": count,
+    }
+    async with httpx.AsyncClient(headers=headers, timeout=60, trust_env=False) as http:
+        urls = [(gateway.url + path, body) for gateway in gateways for path, body in bodies.items()] * 10
+        answers = await asyncio.gather(*(http.post(url, json=body) for url, body in urls))
+    told = Counter(answer.status_code for answer in answers)
+    assert set(told) == {200, 429}
+    assert 20 <= told[200] <= 22
+    assert all(answer.headers["x-ratelimit-limit-requests"] == "20" for answer in answers)
+    assert (await one_by_one(gateways[1], headers)).status_code == httpx.codes.TOO_MANY_REQUESTS
 
 
 async def test_requests_at_once_are_counted_once_over_all_gateways_and_come_free(gateways: list[Process]) -> None:

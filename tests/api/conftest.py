@@ -4,14 +4,11 @@ import asyncio
 import os
 import tempfile
 import threading
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from uuid import uuid4
 
-import asyncpg
 import pytest
+from tests.databases import database
 from tests.providers.upstream import Upstream, running
 from tests.serving import SANDBOX, Served, served
 
@@ -19,25 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROVIDER_KEY = "sk-canary-of-the-provider-key"
-
-
-@contextmanager
-def database(postgres_url: str) -> Iterator[str]:
-    """A migrated database that lives longer than one test."""
-    name = f"api_{uuid4().hex}"
-    asyncio.run(_execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE migrated"))
-    try:
-        yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
-    finally:
-        asyncio.run(_execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-async def _execute(url: str, statement: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 @pytest.fixture(scope="session")

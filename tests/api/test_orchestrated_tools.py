@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import pytest
-from tests.api.conftest import database
+from tests.databases import database
 from tests.serving import Served, served
 
 from prysm.core.plan import STRATEGIES

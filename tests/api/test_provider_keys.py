@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
-from tests.api.conftest import PROVIDER_KEY, database
+from tests.api.conftest import PROVIDER_KEY
 from tests.api.holder import Holder, holder, tenant
 from tests.api.test_credits import book, defects, left
 from tests.api.used import made_organisation
 from tests.api.wire import completion, error, streamed
+from tests.databases import database
 from tests.providers.upstream import answer
 from tests.serving import PROMPT, Served, served
 

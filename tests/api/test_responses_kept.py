@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import openai
 import pytest
-from tests.api.conftest import PROVIDER_KEY, database, provider
+from tests.api.conftest import PROVIDER_KEY, provider
 from tests.api.wire import completion, error, streamed
+from tests.databases import database
 from tests.providers.upstream import answer
 from tests.serving import PROMPT, ROOT_KEY, SANDBOX, served
 

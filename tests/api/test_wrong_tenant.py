@@ -12,8 +12,9 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from tests.api.conftest import database, provider
+from tests.api.conftest import provider
 from tests.api.holder import Holder, made, tenant
+from tests.databases import database
 from tests.serving import PROMPT, SANDBOX, Served, served
 
 from prysm.accounts.access import is_public

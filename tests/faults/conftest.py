@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
-from tests.api.conftest import database
+from tests.databases import database
 from tests.faults.cases import CASES
 from tests.serving import served
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
+from tests.databases import database
 from tests.store.filled_log import Filled, filled
 from tests.store.log_scene import SECRET, scene
 
@@ -16,8 +20,7 @@ from prysm.store.log.rotation import replace_lost, revoke, rotate
 from prysm.vault import Vault
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Iterator
 
 NAMES = {
     "$one": "(SELECT request_id FROM receipt JOIN log_leaf USING (request_id) ORDER BY idx LIMIT 1)",
@@ -120,6 +123,33 @@ TAMPERED = [
 PINNED = {"pin_lost", "pin_signature", "pin_unknown"}
 
 
+@pytest.fixture(scope="module")
+def written(postgres_url: str) -> Iterator[str]:
+    """The address of a database that a gateway filled and left."""
+
+    async def fill(url: str, folder: Path) -> None:
+        async with filled(url, folder):
+            pass
+
+    with tempfile.TemporaryDirectory(prefix="prysm-test-") as folder, database(postgres_url) as url:
+        asyncio.run(fill(url, Path(folder)))
+        yield url
+
+
+@pytest.fixture
+def copied_url(written: str, postgres_url: str) -> Iterator[str]:
+    """A copy of it."""
+    with database(postgres_url, urlsplit(written).path[1:]) as url:
+        yield url
+
+
+@pytest.fixture
+async def copied(copied_url: str, tmp_path: Path) -> AsyncIterator[Filled]:
+    """The copy, with no gateway at work."""
+    async with scene(copied_url, tmp_path) as plain:
+        yield Filled(plain.url, plain.folder, plain.connection, plain.running)
+
+
 @pytest.fixture
 async def log(database_url: str, tmp_path: Path) -> AsyncIterator[Filled]:
     async with filled(database_url, tmp_path) as made:
@@ -163,9 +193,9 @@ def spelled(statement: str) -> str:
 
 
 @pytest.mark.parametrize(("code", "statements"), [(code, rest) for code, *rest in TAMPERED])
-async def test_what_was_changed_is_named(log: Filled, code: str, statements: list[str]) -> None:
-    await log.tamper(*map(spelled, statements))
-    found = await log.audit()
+async def test_what_was_changed_is_named(copied: Filled, code: str, statements: list[str]) -> None:
+    await copied.tamper(*map(spelled, statements))
+    found = await copied.audit()
     named = {finding.code: finding for finding in found.findings}
     assert code in named
     assert named[code].as_json().keys() == {"code", "where", "what", "fix"}

@@ -69,7 +69,7 @@ ROWS = {
     ),
     "cached_answer": (
         "org",
-        "(org, key, body, expires_at) VALUES ('{org}', sha256('{org}'), '', 'infinity')",
+        "(org, key, request_id, body, expires_at) VALUES ('{org}', sha256('{org}'), '{org}', '', 'infinity')",
     ),
     "intent": ("request_id", """(request_id, body, payer) VALUES ('{org}', '', '{{"org": "{org}"}}')"""),
     "log_leaf": (
@@ -291,14 +291,15 @@ async def test_strangers_read_a_receipt_by_its_id_and_cannot_list_any(owner: Con
     ("role", "functions"),
     [
         (TENANT, {"acting_org", "acting_for_everybody", "window_start"}),
-        (SEALER, {"admit", "settle"}),
+        (SEALER, {"admit", "settle", "requested"}),
         (PUBLIC, {"receipt_of", "place_of"}),
     ],
 )
 async def test_a_role_calls_its_functions_and_no_other(owner: Connection, role: str, functions: set[str]) -> None:
     found = await owner.fetch(FUNCTIONS, role)
     assert {row["name"] for row in found if row["allowed"]} == functions
-    assert {row["name"] for row in found if row["defined"]} == {"admit", "settle", "receipt_of", "place_of"}
+    defined = {"admit", "settle", "requested", "receipt_of", "place_of"}
+    assert {row["name"] for row in found if row["defined"]} == defined
     assert all(row["fixed"] for row in found if row["defined"])
 
 
