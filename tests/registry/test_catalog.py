@@ -44,22 +44,10 @@ def test_the_pool_is_empty_when_nothing_is_live(catalog: Catalog) -> None:
     assert catalog.live() == catalog.pool() == ()
 
 
-def test_what_is_marked_up_is_back_and_the_rest_stays_down(catalog: Catalog) -> None:
-    catalog.mark_down("a", "c")
-    catalog.mark_up("a")
-    assert catalog.down == {"c"}
-    assert catalog.pool() == (A,)
-
-
 def test_a_model_that_is_down_is_still_in_the_catalog(catalog: Catalog) -> None:
     catalog.mark_down("a")
     assert catalog.get("a") is A
     assert not catalog.is_live(A)
-
-
-def test_marking_up_what_was_never_down_changes_nothing(catalog: Catalog) -> None:
-    catalog.mark_up("a", "nobody")
-    assert catalog.pool() == (A, C)
 
 
 def test_a_model_nobody_knows_is_not_found_with_near_names_and_where_to_look() -> None:

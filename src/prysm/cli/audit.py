@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsons
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path  # noqa: TC003 - typer reads it at run time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 
 from prysm.cli import show
 from prysm.cli.connection import URL, Json, Key, Url, connect
+from prysm.cli.paging import every
 from prysm.errors import ConfigError
 from prysm.proof.audited import check_event
 from prysm.proof.defect import Defect
@@ -23,7 +25,6 @@ from prysm.proof.report import Unchecked
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from prysm.client import Prysm
 
 PAGE = 1000
 SAY_EVERY = 100
@@ -46,7 +47,7 @@ def listed(
 ) -> None:
     """Show what administrators did: when, who, what, to what, and its leaf in the log."""
     with connect(url, key) as client:
-        for _, event in zip(range(limit), _events(client, min(limit, PAGE)), strict=False):
+        for _, event in zip(range(limit), every(partial(client.audit, limit=min(limit, PAGE))), strict=False):
             if json:
                 show.as_json(event)
             else:
@@ -65,7 +66,7 @@ def export(
     draft, number = out.with_name(f".{out.name}.draft"), 0
     try:
         with connect(url, key) as client, draft.open("w", encoding="utf-8") as file:
-            for event in _events(client, PAGE):
+            for event in every(partial(client.audit, limit=PAGE)):
                 file.write(jsons.dumps(client.audit_event(event["id"])) + "\n")
                 number += 1
                 if number % SAY_EVERY == 0:
@@ -114,16 +115,6 @@ def verify(
 
 
 _SAID = {False: "BAD", None: "NOT PROVED"}
-
-
-def _events(client: Prysm, page: int) -> Iterator[Any]:
-    after = None
-    while True:
-        found = client.audit(limit=page, after=after)
-        yield from found["data"]
-        if not found["has_more"]:
-            return
-        after = found["data"][-1]["id"]
 
 
 def _line(event: Any) -> str:

@@ -9,11 +9,12 @@ import typer
 
 from prysm.cli import show
 from prysm.cli.connection import URL, Json, Key, Url, connect
+from prysm.cli.paging import every
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from prysm.client import Prysm, Reply
+    from prysm.client import Reply
 
 Period: TypeAlias = Literal["day", "month", "total"]
 Id: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="The budget's id.")]
@@ -31,7 +32,7 @@ budgets = typer.Typer(
 def listed(*, json: Json = False, url: Url = URL, key: Key = None) -> None:
     """List the budgets with what their current day, month or all time counts."""
     with connect(url, key) as client:
-        found = [*_all(client)]
+        found = [*every(client.budgets.list)]
     if json:
         show.as_json({"object": "list", "data": found})
     else:
@@ -89,16 +90,6 @@ def delete(budget_id: Id, *, json: Json = False, url: Url = URL, key: Key = None
         show.as_json(reply)
     else:
         typer.echo(f"The budget {reply['id']} limits nothing any more.")
-
-
-def _all(client: Prysm) -> Iterator[Any]:
-    after = None
-    while True:
-        page = client.budgets.list(after=after)
-        yield from page["data"]
-        if not page["has_more"]:
-            return
-        after = page["data"][-1]["id"]
 
 
 def _done(budget: Reply, *, json: bool) -> None:

@@ -25,6 +25,7 @@ from prysm.cli.keys_options import (  # noqa: TC001 - typer reads them at run ti
     Tags,
     Tpm,
 )
+from prysm.cli.paging import every
 from prysm.cli.provider_keys import provider
 from prysm.cli.rewrap import rewrap
 
@@ -91,13 +92,7 @@ def create(  # noqa: PLR0913 - an option each
 def listed(*, json: Json = False, url: Url = URL, key: Key = None) -> None:
     """List the keys, newest first, revoked ones too; with --json one object a line."""
     with connect(url, key) as client:
-        after, found = None, []
-        while True:
-            page = client.keys.list(after=after)
-            found += page["data"]
-            if not page["has_more"]:
-                break
-            after = page["data"][-1]["id"]
+        found = [*every(client.keys.list)]
     if json:
         for item in found:
             show.as_json(item)

@@ -10,11 +10,10 @@ from rich.table import Table
 
 from prysm.cli import show
 from prysm.cli.connection import URL, Json, Key, Url, connect
+from prysm.cli.paging import every
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from prysm.client import Prysm
+    from collections.abc import Iterable, Sequence
 
 
 def outcomes(*, json: Json = False, url: Url = URL, key: Key = None) -> None:
@@ -24,20 +23,10 @@ def outcomes(*, json: Json = False, url: Url = URL, key: Key = None) -> None:
     """
     with connect(url, key) as client:
         if json:
-            for row in _rows(client):
+            for row in every(client.outcomes):
                 show.as_json(row)
         else:
-            show.console(stderr=False).print(_table(_rows(client)))
-
-
-def _rows(client: Prysm) -> Iterator[Any]:
-    after = None
-    while True:
-        page = client.outcomes(after=after)
-        yield from page["data"]
-        if not page["has_more"]:
-            return
-        after = page["data"][-1]["id"]
+            show.console(stderr=False).print(_table(every(client.outcomes)))
 
 
 def _table(rows: Iterable[Any]) -> Table:

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from prysm.cli import show
 from prysm.cli.connection import URL, Json, Key, Url, connect
+from prysm.cli.paging import every
 
 provider = typer.Typer(add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
@@ -50,11 +51,7 @@ def add(
 def listed(*, json: Json = False, url: Url = URL, key: Key = None) -> None:
     """List the keys, newest first, revoked ones too; with --json one object a line."""
     with connect(url, key) as client:
-        after, found, more = None, list[Any](), True
-        while more:
-            page = client.provider_keys.list(after=after)
-            found, more = found + page["data"], page["has_more"]
-            after = found[-1]["id"] if found else None
+        found = [*every(client.provider_keys.list)]
     if json:
         for item in found:
             show.as_json(item)

@@ -88,13 +88,8 @@ class Catalog:
         return self._down
 
     def mark_down(self, *ids: str) -> None:
-        """Take models or providers out of the pool until they are marked up."""
+        """Take models or providers out of the pool, for good."""
         self._down |= set(ids)
-        self._refresh()
-
-    def mark_up(self, *ids: str) -> None:
-        """Let models or providers back into the pool."""
-        self._down -= set(ids)
         self._refresh()
 
     def stand(self, provider: str, model: str | None, standing: Standing) -> None:
