@@ -142,6 +142,28 @@ def test_the_line_of_a_request_is_as_any_other_and_none_is_lost_at_the_end(level
     assert b"abcdefghijklmnop" not in done.stderr
 
 
+UNREAD = """
+import asyncio, os
+from prysm.telemetry import configure_logging, log, log_request
+read, write = os.pipe()
+os.dup2(write, 2)
+os.close(read)
+configure_logging("info")
+async def main():
+    for n in range(3):
+        log.warning("nobody reads this")
+        log_request({"path": "/", "client_request_id": None, "client": "::1", "caller": "x" * 9000, "event": "request"})
+        await asyncio.sleep(0)
+    print("answered")
+asyncio.run(main())
+"""
+
+
+def test_nobody_is_refused_because_nobody_reads_the_log() -> None:
+    done = subprocess.run([sys.executable, "-c", UNREAD], capture_output=True, check=False, env=os.environ)  # noqa: S603 - our own interpreter and text
+    assert done.stdout == b"answered\n"
+
+
 def _scrape(gateway: Served) -> Samples:
     text = gateway.http.get("/metrics").text
     return {

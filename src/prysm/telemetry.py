@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import os
 import sys
 from bisect import bisect_left
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
 from typing import TYPE_CHECKING, BinaryIO
@@ -20,6 +22,8 @@ from prysm.core.model import NANO_PER_USD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from _typeshed import ReadableBuffer
 
     from prysm.core.model import Model
     from prysm.core.provider import CircuitState, Standing
@@ -177,6 +181,24 @@ class Telemetry:
             self._counter(self._cost, strategy, model)(stage.cost_nano / NANO_PER_USD)
 
 
+class _Stderr(io.RawIOBase):
+    """Standard error, whose reader may be gone or too slow to be waited for: no caller is to feel that."""
+
+    def __init__(self) -> None:
+        self._file = sys.stderr.buffer
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, lines: ReadableBuffer) -> int:
+        """Write them all, or lose them."""
+        with suppress(OSError):
+            self._file.write(lines)
+            self._file.flush()
+        return memoryview(lines).nbytes
+
+
 class _Lines(structlog.BytesLogger):
     """Writes lines at once, or those of one turn of the loop together: to write one costs more than to make it."""
 
@@ -205,7 +227,7 @@ def configure_logging(level: str) -> None:
     structlog.configure(
         processors=[_line],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=partial(_Lines, sys.stderr.buffer),
+        logger_factory=partial(_Lines, io.BufferedWriter(_Stderr())),
         cache_logger_on_first_use=True,
     )
     lines = logging.StreamHandler(sys.stderr)

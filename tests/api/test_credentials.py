@@ -8,6 +8,7 @@ import httpx
 import pytest
 from tests.api.holder import made, tenant
 from tests.api.wire import error
+from tests.serving import ROOT_KEY
 
 from prysm.accounts.keys import new_key
 
@@ -65,6 +66,12 @@ def test_a_vendors_key_beside_a_bearer_is_passed_over(sandbox: Served, keys: tup
     assert ask(sandbox, vendors, bearer).status_code == 200
     assert ask(sandbox, ("x-api-key", keys[0]), ("authorization", "Bearer sk-none-of-ours")).status_code == 400
     assert ask(sandbox, vendors, ("x-api-key", keys[0])).status_code == 400
+
+
+def test_no_spelling_hides_a_second_key_of_ours(sandbox: Served, keys: tuple[str, str]) -> None:
+    bearer = ("authorization", f"Bearer {keys[0]}")
+    for second in (ROOT_KEY, f"Bearer {keys[1]}", f"{keys[1]},{keys[0]}"):
+        assert ask(sandbox, bearer, ("x-api-key", second)).status_code == 400, second
 
 
 def test_one_key_may_be_said_twice(sandbox: Served, keys: tuple[str, str]) -> None:

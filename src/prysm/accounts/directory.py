@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from prysm.accounts.admission import Counting
 from prysm.accounts.following import Follower
-from prysm.accounts.keys import MIN_KEY_LENGTH, digest_of, is_well_formed, new_key, prefix_of, root_digest
+from prysm.accounts.keys import MIN_KEY_LENGTH, PREFIX, digest_of, is_well_formed, new_key, prefix_of, root_digest
 from prysm.core.caller import ROOT, Caller, Limits
 from prysm.core.values import dataclass
 from prysm.errors import ConfigError, InvalidApiKey
@@ -92,6 +92,10 @@ class Directory(Follower["Changes"]):
             "keys with `prysm keys create`, and the root key is in the file `root.key` of the gateway's data "
             "directory."
         )
+
+    def is_ours(self, key: str) -> bool:
+        """Whether this is, or says that it is, a key of this gateway's, known or not."""
+        return PREFIX in key or hmac.compare_digest(root_digest(key), self._root)
 
     def may_be_new(self, authorization: str | None) -> bool:
         """Whether this could be a key that was made elsewhere a moment ago."""

@@ -12,7 +12,6 @@ import structlog
 from starlette.requests import ClientDisconnect
 
 from prysm.accounts.access import check, is_public
-from prysm.accounts.keys import is_well_formed
 from prysm.api.one_write import SAID
 from prysm.api.problems import is_anthropic
 from prysm.api.respond import problem_response
@@ -23,7 +22,7 @@ from prysm.store.isolation import act_for, whose
 from prysm.telemetry import log_request, where
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -61,7 +60,7 @@ class Edge:
             try:
                 self._admit(scope, exchange)
             except InvalidApiKey:
-                if not self._directory.may_be_new(exchange.authorization()):
+                if not self._directory.may_be_new(exchange.authorization(self._directory.is_ours)):
                     raise
                 await self._directory.ask()
                 self._admit(scope, exchange)
@@ -84,7 +83,7 @@ class Edge:
         path: str = scope["path"]
         if is_public(path, proofs=self._public_proofs):
             return
-        caller = self._directory.authenticate(exchange.authorization())
+        caller = self._directory.authenticate(exchange.authorization(self._directory.is_ours))
         scope["state"]["caller"] = caller
         if caller.retention_zero:
             scope["state"]["client_request_id"] = None
@@ -162,7 +161,7 @@ class _Exchange:
         if not self._started:
             await problem_response(error, self._scope["path"], self.request_id)(self._scope, receive, self.send)
 
-    def authorization(self) -> str | None:
+    def authorization(self, is_ours: Callable[[str], bool]) -> str | None:
         """The `authorization` header; where there is none, the key in `x-api-key`, as Anthropic's clients send it.
 
         Raises `SeveralApiKeys` where several came that differ. Beside `authorization`, a key that is none of ours may
@@ -170,17 +169,17 @@ class _Exchange:
         """
         given, key = self._said.get(b"authorization"), self._said.get(b"x-api-key")
         if (given is not None and key is not None) or SAID not in self._scope:
-            self._check_credentials()
+            self._check_credentials(is_ours)
         if given is not None:
             return given.decode("latin-1")
         return None if key is None else f"Bearer {key.decode('latin-1')}"
 
-    def _check_credentials(self) -> None:
+    def _check_credentials(self, is_ours: Callable[[str], bool]) -> None:
         headers = self._scope["headers"]
         given = {_credential(value) for name, value in headers if name == b"authorization"}
         keys = {value.strip() for name, value in headers if name == b"x-api-key"}
         if given:
-            keys = {key for key in keys if is_well_formed(key.decode("latin-1"))}
+            keys = {key for key in keys if is_ours(key.decode("latin-1"))}
         if len(given | {(b"bearer", key) for key in keys}) > 1:
             raise SeveralApiKeys(
                 "Several API keys came, and differ. Send one as `Authorization: Bearer <key>` or as `x-api-key: <key>`."

@@ -8,6 +8,9 @@ import time
 HANDED_OUT, HANDED_OUT_AT_MOST_S = 0.05, 0.25
 """Share of the deadline, and seconds at most, that no call may use: what was heard is compared and handed out then."""
 
+TICK_S = 0.002
+"""How early a timer may ring: the loop counts in whole milliseconds. What is left by then is no time for a call."""
+
 FANNED_OUT = 1.5
 """Time of a phase that others follow, over that of the last: of what is left, answers get 60 % and the merge 40 %."""
 
@@ -30,7 +33,7 @@ class Clock:
     @property
     def late(self) -> bool:
         """Whether the deadline leaves no time for another call."""
-        return time.perf_counter() >= self._ends
+        return time.perf_counter() + TICK_S >= self._ends
 
     def share(self, phases_after: int) -> float | None:
         """Seconds for a phase of calls when so many follow it, of what is left of the deadline; None without one."""
@@ -43,5 +46,5 @@ class Clock:
         """Seconds that a call may take, `within` at the most; 0 when the deadline is over, None is no limit."""
         if self._ends == math.inf:
             return within
-        left = max(0.0, self._ends - time.perf_counter())
+        left = 0.0 if self.late else self._ends - time.perf_counter()
         return left if within is None else min(within, left)
