@@ -1,14 +1,22 @@
-"""How many calls are under way at once: a bounded queue that organisations share fairly, each in order of arrival."""
+"""How many calls are under way at once and begin in a minute; who has to wait does so in a bounded, fair queue."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, TypeAlias
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING
+
+from prysm.resilience.lanes import Lanes, Refused, Turn
+from prysm.resilience.port import REAL
+from prysm.resilience.rates import INSTANT_S
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from prysm.resilience.port import Clock
+    from prysm.resilience.rates import Rates
 
 QUEUE_PER_SLOT = 16
 """Calls that may wait for each slot; with more, the last would wait for longer than anyone does."""
@@ -16,81 +24,114 @@ QUEUE_PER_SLOT = 16
 PAYS: ContextVar[UUID | None] = ContextVar("pays", default=None)
 """The organisation whose run this is; `Gateway.run` sets it, and the tasks of the run inherit it."""
 
-Lane: TypeAlias = "deque[asyncio.Future[bool]]"
-
 
 class Slots:
-    """A semaphore with a bounded queue. Taking a free slot costs no task switch."""
+    """A semaphore that keeps to rates as well. Taking a free slot while nobody waits costs no task switch.
 
-    __slots__ = ("_free", "_lanes", "_longest", "_waiting")
+    The first in the queue goes as soon as there are a slot, a request and its tokens, and nobody passes it: so a
+    call larger than a minute's worth finds the bucket full in the end, and the next turn is another organisation's.
+    """
 
-    def __init__(self, size: int) -> None:
-        self._free = size
+    __slots__ = ("_clock", "_free", "_lanes", "_longest", "_rates", "_size", "_wakes_at")
+
+    def __init__(self, size: int, rates: Rates | None = None, clock: Clock = REAL) -> None:
+        self._size = self._free = size
         self._longest = size * QUEUE_PER_SLOT
-        self._waiting = 0
-        self._lanes: dict[UUID | None, Lane] = {}  # in the order in which they are served; none is empty
+        self._rates = rates
+        self._clock = clock
+        self._lanes = Lanes()
+        self._wakes_at = inf
 
-    def take(self) -> bool:
-        """Take a slot if one is free."""
+    def take(self, tokens: int = 0) -> bool:
+        """Take a slot for a call of `tokens` at most, if it need not wait."""
         if self._free == 0:
             return False
+        if self._rates is not None:
+            if self._lanes.waiting or self._rates.pause(tokens):
+                return False
+            self._rates.take(tokens)
         self._free -= 1
         return True
 
-    async def wait(self, timeout_s: float) -> bool:
-        """Queue for a slot; False when the queue is full or `timeout_s` seconds were not enough."""
-        org = PAYS.get()
-        if self._waiting >= self._longest and not self._make_room(org):
-            return False
-        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._lanes.setdefault(org, deque()).append(turn)
-        self._waiting += 1
+    async def wait(self, patience_s: float, tokens: int = 0) -> Refused | None:
+        """Take a slot when it is the call's turn; refused when that cannot be in time, or the queue is full."""
+        turn = Turn(PAYS.get(), tokens, asyncio.get_running_loop().create_future())
+        self._lanes.add(turn)
+        if self._surely(turn) > patience_s:
+            self._refuse(turn)
+        elif self._lanes.waiting > self._longest:
+            self._refuse(self._lanes.last_of_longest(turn))
+        if not turn.comes.done():
+            self._clock.later(patience_s, partial(self._give_up, turn))
+            self._serve()
         try:
-            async with asyncio.timeout(timeout_s):
-                return await turn
-        except TimeoutError:
-            self._leave(org, turn)
-            return False
+            return await turn.comes
         except asyncio.CancelledError:
-            self._leave(org, turn)
+            self._leave(turn)
             raise
 
-    def release(self) -> None:
-        """Give a slot to the next organisation's first, or back."""
-        while self._lanes:
-            org, lane = next(iter(self._lanes.items()))
-            turn = lane.popleft()
-            self._waiting -= 1
-            del self._lanes[org]
-            if lane:
-                self._lanes[org] = lane  # last in the round
-            if not turn.done():
-                turn.set_result(True)
-                return
+    def release(self, unused: int = 0, requests: int = 0) -> None:
+        """Give a slot back, with the tokens, and requests, that were taken and not used."""
         self._free += 1
+        if self._rates is not None:
+            self._rates.take(-unused, -requests)
+        if self._lanes.waiting:
+            self._serve()
 
-    def _make_room(self, org: UUID | None) -> bool:
-        """Refuse the last of the longest lane, unless that would only swap the two."""
-        longest = max(self._lanes, key=lambda other: len(self._lanes[other]))
-        if len(self._lanes[longest]) <= len(self._lanes.get(org, ())) + 1:
-            return False
-        last = self._lanes[longest][-1]
-        self._remove(longest, last)
-        if not last.done():
-            last.set_result(False)
-        return True
+    def _serve(self) -> None:
+        """Let go whose turn it is while there is room, then see to it that we come back when there is."""
+        while self._free and (turn := self._lanes.first()) is not None:
+            if turn.comes.done():  # cancelled, but not yet gone
+                self._lanes.remove(turn)
+                continue
+            if self._rates is not None:
+                if pause := self._rates.pause(turn.tokens):
+                    self._wake_in(pause)
+                    return
+                self._rates.take(turn.tokens)
+            self._free -= 1
+            self._lanes.served(turn)
+            turn.comes.set_result(None)
 
-    def _remove(self, org: UUID | None, turn: asyncio.Future[bool]) -> None:
-        lane = self._lanes[org]
-        lane.remove(turn)
-        self._waiting -= 1
-        if not lane:
-            del self._lanes[org]
+    def _wake_in(self, pause: float) -> None:
+        at = self._clock.now() + pause
+        if at < self._wakes_at - INSTANT_S:
+            self._wakes_at = at
+            self._clock.later(pause, partial(self._wake, at))
 
-    def _leave(self, org: UUID | None, turn: asyncio.Future[bool]) -> None:
+    def _wake(self, at: float) -> None:
+        if at == self._wakes_at:  # no other has come before it
+            self._wakes_at = inf
+            self._serve()
+
+    def _surely(self, turn: Turn) -> float:
+        """Seconds that a turn is off at least. What tokens the calls under way will leave over, nobody knows."""
+        if self._rates is None:
+            return 0.0
+        back = inf if self._free < self._size else 0.0
+        return self._rates.pause(turn.tokens, self._lanes.calls_before(turn), -back)
+
+    def _refuse(self, turn: Turn) -> None:
+        """Send away, with the time that its turn is off if all before it use what they may."""
+        wait_s = 0.0
+        if self._rates is not None:
+            calls, tokens = self._lanes.calls_before(turn), self._lanes.tokens_before(turn)
+            wait_s = self._rates.pause(turn.tokens, calls, tokens)
+        self._lanes.remove(turn)
+        if not turn.comes.done():
+            turn.comes.set_result(Refused("rpm or tpm", wait_s) if wait_s else Refused("max_concurrency", None))
+
+    def _give_up(self, turn: Turn) -> None:
+        """Its time is over; a turn that comes in this very moment is one."""
+        self._serve()
+        if not turn.comes.done():
+            self._refuse(turn)
+            self._serve()
+
+    def _leave(self, turn: Turn) -> None:
         """Pass on a slot that came in the very moment of leaving."""
-        if turn.done() and not turn.cancelled():
-            if turn.result():
-                self.release()
-        elif turn in self._lanes.get(org, ()):
-            self._remove(org, turn)
+        if turn.comes.cancelled():
+            self._lanes.remove(turn)
+            self._serve()
+        elif turn.comes.result() is None:
+            self.release(turn.tokens, requests=1)
