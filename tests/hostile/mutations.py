@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ODD_BYTES = (
     *(b"\x00", b"\xff\xfe", b"\xed\xa0\x80", b"\r", b"\n", b"\r\n\r\n", b"{", b"}", b"[", b"]", b'"', b"\\", b","),
@@ -31,6 +34,10 @@ ODD_VALUES: tuple[Any, ...] = (
     ),
     *([], [None], [[]], {}, {"": None}, {"type": None}, {"type": "text"}, [{"type": "text", "text": 1}]),
 )
+
+
+KINDS: tuple[Any, ...] = (None, True, 3, 0.5, "x", [], {}, [[]], {"type": {}}, {"type": []})
+"""A value of each JSON type, and what looks like an object that says what it is."""
 
 
 def mutated(samples: list[bytes]) -> st.SearchStrategy[bytes]:
@@ -58,6 +65,20 @@ def bent(sample: Any) -> st.SearchStrategy[Any]:
     """JSON like the sample, with up to three of its values, or names, exchanged for odd ones, or gone."""
     change = st.tuples(st.integers(0, 1 << 16), st.sampled_from(["value", "gone", "name", "twice"]), odd_values())
     return st.lists(change, min_size=1, max_size=3).map(lambda changes: _bent(sample, changes))
+
+
+def each_bent(sample: Any) -> Iterator[Any]:
+    """The sample over and over, each time with one value of another type, or with a `type` of another type."""
+    for at, _ in enumerate(_places({"": sample})):
+        for odd in KINDS:
+            yield _bent(sample, [(at, "value", odd)])
+    typed = [at for at, (holder, key) in enumerate(_places({"": sample})) if isinstance(holder[key], dict)]
+    for at in typed:
+        for odd in KINDS:
+            whole = {"": deepcopy(sample)}
+            holder, key = list(_places(whole))[at]
+            holder[key]["type"] = odd
+            yield whole[""]
 
 
 def odd_values() -> st.SearchStrategy[Any]:

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.hostile.conftest import FEW
-from tests.hostile.mutations import bent, mutated, odd_values
+from tests.hostile.mutations import bent, each_bent, mutated, odd_values
 from tests.providers.formats import CALL, FORMATS, Format
 from tests.serving import SANDBOX
 from tests.store.receipts import whole
@@ -142,6 +142,14 @@ def test_a_bent_body_is_taken_or_refused(
 
 
 @every_body
+def test_a_body_with_a_value_of_another_type_is_taken_or_refused(
+    body: type[BaseModel], sample: dict[str, Any]
+) -> None:
+    for changed in each_bent(sample):
+        _read(body, json.dumps(changed).encode())
+
+
+@every_body
 @FEW
 @given(data=st.data())
 def test_a_broken_body_is_taken_or_refused(
@@ -174,6 +182,12 @@ def _ask(form: Format, content: bytes, content_type: str, *, stream: bool) -> No
 @given(data=st.data())
 def test_a_bent_answer_of_a_provider_is_taken_or_refused(form: Format, data: st.DataObject) -> None:
     _ask(form, json.dumps(data.draw(bent(form.answer))).encode(), "application/json", stream=False)
+
+
+@every_format
+def test_an_answer_of_a_provider_with_a_value_of_another_type_is_taken_or_refused(form: Format) -> None:
+    for changed in each_bent(form.answer):
+        _ask(form, json.dumps(changed).encode(), "application/json", stream=False)
 
 
 @every_format

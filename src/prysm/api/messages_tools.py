@@ -57,7 +57,7 @@ class ServerTool(BaseModel):
 
 def _kind(item: Any) -> str:
     found = item.get("type") if isinstance(item, dict) else None
-    return "custom" if found in {None, "custom"} else "server"
+    return "custom" if found is None or found == "custom" else "server"
 
 
 AnyTool: TypeAlias = Annotated[
