@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prysm.accounts.delegation import Power, beyond
+from prysm.accounts.delegation import Power, beyond, restriction
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
@@ -117,6 +117,15 @@ def test_every_setting_is_tried_above() -> None:
 def test_a_key_lies_within_itself_and_within_one_without_restrictions(power: Power) -> None:
     assert beyond(power, power) is None
     assert beyond(power, Power("root")) is None
+
+
+@given(st.builds(Power, **PARTS))
+def test_what_restricts_a_key_is_what_one_without_restrictions_has_beyond_it(power: Power) -> None:
+    free = Power()
+    different = {name for name in Power.__slots__ if getattr(power, name) != getattr(free, name)}
+    restricting = different - {name for name in ("budget_usd", "project", "tags") if not getattr(power, name)}
+    named = restriction(power)
+    assert named in restricting if named is not None else not restricting
 
 
 @given(chains())

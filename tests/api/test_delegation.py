@@ -111,9 +111,24 @@ def test_a_restricted_admin_lifts_nothing_from_itself_nor_from_what_it_made(
 
 def test_a_restricted_admin_may_tighten_itself(sandbox: Served, org: str) -> None:
     admin, id_ = admin_of(sandbox, org)
-    less = {"rpm": 100, "budget_usd": 3, "scopes": ["admin"], "expires_at": "2080-01-01T00:00:00Z", "name": "less"}
-    assert admin.ask("PATCH", f"/v1/keys/{id_}", less).json()["budget_usd"] == 3
+    less = {"rpm": 100, "scopes": ["admin"], "expires_at": "2080-01-01T00:00:00Z", "name": "less"}
+    assert admin.ask("PATCH", f"/v1/keys/{id_}", less).json()["rpm"] == 100
     refused(admin.ask("PATCH", f"/v1/keys/{id_}", {"rpm": 101}), "rpm")
+
+
+@pytest.mark.parametrize(
+    "body", [{"budget_usd": 3}, {"budget_usd": None}, {"budget_period": "total"}, {"budget_usd": 5, "rpm": 1}]
+)
+def test_a_key_gives_itself_no_other_budget_were_it_a_smaller_one(
+    sandbox: Served, org: str, body: dict[str, Any]
+) -> None:
+    admin, id_ = admin_of(sandbox, org)
+    free = made(sandbox, None, organisation=org, role="admin")
+    for key, each in ((admin, id_), (Holder(sandbox.url, free["key"]), free["id"])):
+        before = key_of(sandbox, each)
+        if before["budget_usd"] is not None or "budget_usd" in body:
+            refused(key.ask("PATCH", f"/v1/keys/{each}", body), "budget_usd")
+        assert key_of(sandbox, each) == before
 
 
 def test_a_key_neither_changes_nor_ends_the_budget_over_itself(sandbox: Served, org: str) -> None:
@@ -134,6 +149,49 @@ def test_the_budget_of_another_key_stays_within_that_of_the_key_that_asks(sandbo
         refused(admin.ask(method, where, body), "budget_usd")
     assert admin.ask("PATCH", where, {"limit_usd": 4}).json()["limit_usd"] == 4
     assert admin.ask("PATCH", where, {"limit_usd": 5}).json()["limit_usd"] == 5
+
+
+def test_of_two_equal_budgets_over_another_key_one_can_go(sandbox: Served, org: str) -> None:
+    admin, _ = admin_of(sandbox, org)
+    child = made(sandbox, admin, **RESTRICTED)["id"]
+    equal = {"limit_usd": 5, "period": "month", "key": child}
+    second = admin.post("/v1/budgets", equal).json()["id"]
+    assert admin.ask("PATCH", f"/v1/budgets/{second}", {"limit_usd": 9}).json()["limit_usd"] == 9
+    assert admin.ask("PATCH", f"/v1/budgets/{second}", {"limit_usd": 5}).json()["limit_usd"] == 5
+    assert admin.ask("DELETE", f"/v1/budgets/{second}").status_code == 200
+    refused(admin.ask("DELETE", f"/v1/budgets/{child}"), "budget_usd")
+
+
+@pytest.mark.parametrize("hard", [True, False])
+@pytest.mark.parametrize("over", [{"project": "default"}, {"tag": "team=x"}])
+def test_a_restricted_admin_keeps_no_budget_over_a_project_or_a_tag(
+    sandbox: Served, over: dict[str, str], hard: bool
+) -> None:
+    org, free = tenant(sandbox)
+    free.post("/v1/projects", {"name": "apart"})
+    body = {"limit_usd": 5, "period": "total", "hard": hard} | over
+    found = sandbox.http.post("/v1/budgets", json=body | {"organisation": org}).json()["id"]
+    rotated = made(sandbox, None, organisation=org, role="admin", project="apart")
+    sandbox.http.post(f"/v1/keys/{rotated['id']}/rotate", json={"overlap_s": 600})
+    limited: list[tuple[dict[str, Any], str]] = [
+        ({"rpm": 5}, "rpm"),
+        ({"budget_usd": 1}, "budget_usd"),
+        ({"allowed_models": ["sandbox-small"]}, "allowed_models"),
+    ]
+    apart = {"organisation": org, "role": "admin", "project": "apart"}
+    weak = [*((made(sandbox, None, **apart | how), by) for how, by in limited), (rotated, "expires_at")]
+    for key, by in weak:
+        admin = Holder(sandbox.url, key["key"])
+        for method, where, sent in (
+            ("POST", "/v1/budgets", body | {"limit_usd": 0}),
+            ("PATCH", f"/v1/budgets/{found}", {"limit_usd": 0}),
+            ("DELETE", f"/v1/budgets/{found}", None),
+        ):
+            refused(admin.ask(method, where, sent), by)
+    strong = Holder(sandbox.url, made(sandbox, None, organisation=org, role="admin", project="apart")["key"])
+    assert strong.post("/v1/budgets", body).status_code == 201
+    assert strong.ask("PATCH", f"/v1/budgets/{found}", {"limit_usd": 9}).json()["limit_usd"] == 9
+    assert strong.ask("DELETE", f"/v1/budgets/{found}").status_code == 200
 
 
 def test_a_restricted_admin_does_not_touch_a_key_that_may_more(sandbox: Served, org: str) -> None:
@@ -170,7 +228,7 @@ def test_a_text_that_was_rotated_away_gives_itself_no_longer_life(sandbox: Serve
     assert new.post(f"{where}/rotate", {}).status_code == 200
 
 
-def test_a_budget_over_its_project_binds_what_an_admin_makes_and_is_not_loosened_by_it(sandbox: Served) -> None:
+def test_a_budget_over_its_project_binds_what_an_admin_makes_and_is_not_its_own_to_change(sandbox: Served) -> None:
     org, admin = tenant(sandbox)
     project, elsewhere = (
         admin.post("/v1/projects", {"name": name}).json()["id"] for name in ("bound", "elsewhere")
@@ -179,8 +237,7 @@ def test_a_budget_over_its_project_binds_what_an_admin_makes_and_is_not_loosened
     over = {"limit_usd": 5, "period": "month", "project": project}
     where = f"/v1/budgets/{admin.post('/v1/budgets', over).json()['id']}"
     for method, body in (("DELETE", None), ("PATCH", {"limit_usd": 6}), ("PATCH", {"hard": False})):
-        refused(bound.ask(method, where, body), None)
-    assert bound.ask("PATCH", where, {"limit_usd": 4}).json()["limit_usd"] == 4
+        refused(bound.ask(method, where, body), "project")
     refused(bound.post("/v1/keys", {"name": "outside", "project": elsewhere}), "project")
     free = made(sandbox, admin, project="elsewhere")["id"]
     refused(bound.ask("DELETE", f"/v1/keys/{free}"), "project")

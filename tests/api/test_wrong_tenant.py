@@ -99,7 +99,7 @@ def theirs(gateway: Served) -> Tenant:
         "key": key["id"],
         "prefix": key["prefix"],
         "project": two("/v1/projects", name=...),
-        "budget": two("/v1/budgets", project="default", limit_usd=7, period="day"),
+        "budget": two("/v1/budgets", tag=f"of={name}", limit_usd=7, period="day"),
         "provider key": two("/v1/providers/keys", provider="left-host", api_key="sk-own-canary-of-theirs"),
         "run": run["prysm"]["request_id"],
         "response": make("/v1/responses", {"model": "sandbox-small", "input": name}, member)["id"],

@@ -44,6 +44,11 @@ class Power:
     tags: Collection[UUID] = ()
 
 
+def restriction(own: Power) -> str | None:
+    """The first setting that restricts an administrator's key; None where nothing does."""
+    return beyond(Power(), own)
+
+
 def beyond(wanted: Power, own: Power) -> str | None:
     """The first setting in which `wanted` is more than `own`; None where it lies within."""
     within = {

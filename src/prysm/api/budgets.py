@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID, uuid4
 
@@ -11,7 +10,7 @@ from pydantic import Field
 from starlette.requests import Request  # noqa: TC002 - FastAPI reads the annotation at run time
 
 from prysm.api import documented, parse
-from prysm.api.delegated import grantor, power_of
+from prysm.api.delegated import grantor, power_of, power_with
 from prysm.api.keys_body import Name, Tag  # noqa: TC001 - pydantic reads the annotations at run time
 from prysm.api.money import exact, nano_of
 from prysm.api.render import usd
@@ -20,12 +19,14 @@ from prysm.api.tenants import Page, organisation_of, project_of, reach, spelled
 from prysm.errors import Forbidden, InvalidRequest, NotFound
 from prysm.store.audit import Event
 from prysm.store.budgets import Period  # noqa: TC001 - pydantic reads the annotation at run time
+from prysm.store.keys import BindingBudget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from prysm.api.delegated import Grantor
     from prysm.proof.canonical import Json
-    from prysm.store.budgets import StoredBudget
+    from prysm.store.budgets import BudgetStore, StoredBudget
     from prysm.store.keys import StoredKey
 
 router = APIRouter(tags=["Budgets"])
@@ -36,6 +37,8 @@ Usd = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 class NewBudget(parse.Strict):
     """`POST /v1/budgets`. Over a project, a key or a tag `name=value`, else over the whole organisation: root alone.
+
+    One over a project or a tag takes the root key too, or an admin's that nothing restricts.
 
     `hard`: a run that could go beyond it is refused before its first call; else it is warned of.
     """
@@ -65,21 +68,25 @@ async def create(request: Request) -> dict[str, Any]:
         raise InvalidRequest(f"A budget is over one thing: give '{over[0]}' or '{over[1]}'.", param=over[1])
     org, id_ = await organisation_of(request, body.organisation), uuid4()
     _check_reach(request, over)
-    if body.key is not None:
-        (await grantor(request)).touches(await power_of(request, await _key(request, body.key, org)))
+    key = None if body.key is None else _id(body.key)
     columns = {
         "id": id_,
         "org": org,
         "project": None if body.project is None else await project_of(request, org, body.project),
-        "key": None if body.key is None else UUID(body.key),
+        "key": key,
         "tag": _tag(body.tag),
         "period": body.period,
         "limit_nano": nano_of(body.limit_usd, "limit_usd"),
         "hard": body.hard,
     }
     event = _event(request, "budget.create", id_, org, _told(columns))
-    if not await services(request).budgets.create(event, columns):
-        raise _no_key()
+    async with grantor(request) as who:
+        if key is not None:
+            who.touches(await power_of(who.keys, await _key(who, key, org)))
+        elif over:
+            who.limits_many()
+        if not await who.budgets.create(event, columns):
+            raise _no_key()
     return await _changed(request, id_)
 
 
@@ -93,32 +100,37 @@ async def listed(request: Request, limit: Page = 100, after: UUID | None = None)
 @router.get("/v1/budgets/{budget_id}", responses=documented.refusals(401, 403, 404, 422, 503))
 async def one(request: Request, budget_id: UUID) -> dict[str, Any]:
     """One budget with what its window counts."""
-    return _item(await _found(request, budget_id))
+    return _item(await _found(request, services(request).budgets, budget_id))
 
 
 @router.patch("/v1/budgets/{budget_id}", **documented.body(BudgetChanges, *REFUSALS))
 async def change(request: Request, budget_id: UUID) -> dict[str, Any]:
     """Change the limit, or whether it is hard. What was spent goes on to count."""
     body = parse.read(BudgetChanges, await read_body(request))
-    found = await _found(request, budget_id)
-    _check_reach(request, (found.project, found.key, found.tag))
     limit = None if body.limit_usd is None else nano_of(body.limit_usd, "limit_usd")
-    await _check_grant(request, found, found.limit_nano if limit is None else limit, body.hard)
-    event = _event(request, "budget.update", found.id, found.org, _told({"limit_nano": limit, "hard": body.hard}))
-    if not await services(request).budgets.update(event, found.id, found.org, limit, body.hard):
-        raise _missing()
+    async with grantor(request) as who:
+        found = await _found(request, who.budgets, budget_id)
+        _check_reach(request, (found.project, found.key, found.tag))
+        hard = found.hard if body.hard is None else body.hard
+        await _check_grant(who, found, found.limit_nano if limit is None else limit, hard=hard)
+        detail = _told({"limit_nano": limit, "hard": body.hard})
+        event = _event(request, "budget.update", found.id, found.org, detail)
+        if not await who.budgets.update(event, found.id, found.org, limit, body.hard):
+            raise _missing()
     return await _changed(request, found.id)
 
 
 @router.delete("/v1/budgets/{budget_id}", responses=documented.refusals(401, 403, 404, 422, 503))
 async def delete(request: Request, budget_id: UUID) -> dict[str, Any]:
     """End a budget: it limits nothing any more."""
-    found = await _found(request, budget_id)
-    _check_reach(request, (found.project, found.key, found.tag))
-    await _check_grant(request, found, found.limit_nano, hard=False)
-    event = _event(request, "budget.delete", found.id, found.org, {})
-    if not await services(request).budgets.delete(event, found.id, found.org):
-        raise _missing()
+    async with grantor(request) as who:
+        found = await _found(request, who.budgets, budget_id)
+        _check_reach(request, (found.project, found.key, found.tag))
+        await _check_grant(who, found, found.limit_nano, hard=False)
+        if not await who.budgets.delete(
+            _event(request, "budget.delete", found.id, found.org, {}), found.id, found.org
+        ):
+            raise _missing()
     await services(request).directory.renew()
     return {"id": str(found.id), "object": "budget", "deleted": True}
 
@@ -135,23 +147,20 @@ def _check_reach(request: Request, part: Iterable[object]) -> None:
         )
 
 
-async def _check_grant(request: Request, found: StoredBudget, limit_nano: int, hard: bool | None) -> None:
-    """Raise `Forbidden` where this would loosen what binds the key that asks, or a key further than that one's."""
-    who = await grantor(request)
-    if who.key is not None and found.key == who.key:
-        raise Forbidden("A key does not change the budget over itself: another admin's, or the root key, can.")
-    refuses = found.hard if hard is None else hard
+async def _check_grant(who: Grantor, found: StoredBudget, limit_nano: int, *, hard: bool) -> None:
+    """Raise `Forbidden` unless the key that asks may have this budget end up with this limit, hard or not."""
     if found.key is not None:
-        power = await power_of(request, await _key(request, str(found.key), found.org))
-        who.touches(power)
-        others = set(power.budget_usd) - {(found.limit_nano, found.period)}
-        who.gives(replace(power, budget_usd=others | ({(limit_nano, found.period)} if refuses else set())))
-    elif who.is_bound_by(found.id) and (limit_nano > found.limit_nano or not refuses):
-        raise Forbidden("This budget counts the key that asks, which may only tighten it: ask with the root key.")
+        who.leaves_alone(found.key)
+        key = await _key(who, found.key, found.org)
+        who.touches(await power_of(who.keys, key))
+        changed = BindingBudget(found.id, "key", limit_nano, found.period)
+        who.gives(await power_with(who.keys, key, changed, hard=hard))
+    elif found.project is not None or found.tag is not None:
+        who.limits_many()
 
 
-async def _found(request: Request, budget_id: UUID) -> StoredBudget:
-    found = await services(request).budgets.get(budget_id, reach(request))
+async def _found(request: Request, budgets: BudgetStore, budget_id: UUID) -> StoredBudget:
+    found = await budgets.get(budget_id, reach(request))
     if found is None:
         raise _missing()
     return found
@@ -160,17 +169,21 @@ async def _found(request: Request, budget_id: UUID) -> StoredBudget:
 async def _changed(request: Request, budget_id: UUID) -> dict[str, Any]:
     """The budget as it is now; first it is so for whoever comes next."""
     await services(request).directory.renew()
-    return _item(await _found(request, budget_id))
+    return _item(await _found(request, services(request).budgets, budget_id))
 
 
-async def _key(request: Request, id_: str, org: UUID) -> StoredKey:
-    try:
-        found = await services(request).keys.get(UUID(id_), org)
-    except ValueError:
-        found = None
+async def _key(who: Grantor, id_: UUID, org: UUID) -> StoredKey:
+    found = await who.keys.get(id_, org)
     if found is None:
         raise _no_key()
     return found
+
+
+def _id(key: str) -> UUID:
+    try:
+        return UUID(key)
+    except ValueError:
+        raise _no_key() from None
 
 
 def _tag(tag: str | None) -> str | None:

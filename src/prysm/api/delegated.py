@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from prysm.accounts.delegation import PERIODS, Power, beyond
+from prysm.accounts.access import check
+from prysm.accounts.delegation import PERIODS, Power, beyond, restriction
 from prysm.api.money import exact
 from prysm.api.services import caller, services
 from prysm.api.tenants import spelled
 from prysm.errors import Forbidden, InvalidApiKey
-from prysm.store.keys import BindingBudget
+from prysm.store.budgets import BudgetStore
+from prysm.store.keys import BindingBudget, KeyStore
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from uuid import UUID
 
     from starlette.requests import Request
@@ -31,10 +34,15 @@ LISTED = 8
 
 
 class Grantor:
-    """Who asks, and what it may: no more than that can it give, change or take away. Root has no key and no bounds."""
+    """Who asks, and what it may: no more than that can it give, change or take away. Root has no key and no bounds.
 
-    def __init__(self, key: UUID | None, power: Power) -> None:
+    What it is asked about is read with `keys` and `budgets`, and what it does is done with them.
+    """
+
+    def __init__(self, key: UUID | None, power: Power, keys: KeyStore, budgets: BudgetStore) -> None:
         self.key = key
+        self.keys = keys
+        self.budgets = budgets
         self._power = power
 
     def gives(self, wanted: Power) -> None:
@@ -53,43 +61,83 @@ class Grantor:
                 param=field,
             )
 
-    def is_bound_by(self, budget: UUID) -> bool:
-        """Whether this budget over a project or a tag counts the key that asks."""
-        return budget in {*self._power.project, *self._power.tags}
+    def limits_many(self) -> None:
+        """Raise `Forbidden` unless it may limit a project or a tag, which may count keys that nothing restricts."""
+        field = restriction(self._power)
+        if field is not None:
+            raise Forbidden(
+                f"A budget over a project or a tag counts keys that may more than the one that asks, by its '{field}': "
+                "leave it to an admin's key that nothing restricts, or to the root key.",
+                param=field,
+            )
+
+    def leaves_alone(self, key: UUID, param: str | None = None) -> None:
+        """Raise `Forbidden` where the budget that changes is over the key that asks.
+
+        Were it only smaller, of another period it would start with nothing spent.
+        """
+        if key == self.key:
+            where = "" if param is None else f"'{param}': "
+            raise Forbidden(
+                f"{where}A key does not change the budget over itself: another admin's, or the root key, can.",
+                param=param,
+            )
 
 
-async def grantor(request: Request) -> Grantor:
-    """Who asks."""
-    who = caller(request)
+@asynccontextmanager
+async def grantor(request: Request) -> AsyncIterator[Grantor]:
+    """Who asks. Until the block ends no other key changes keys or budgets of its organisation; root waits for nobody.
+
+    What is done in the block is undone if it raises. Raises Overloaded when it takes too long.
+    """
+    who, parts = caller(request), services(request)
     if who.key is None:
-        return Grantor(None, Power(who.role))
-    key = await services(request).keys.get(who.key, who.org)
-    if key is None:
+        yield Grantor(None, Power(who.role), parts.keys, parts.budgets)
+        return
+    async with parts.keys.alone(who.org, who.key) as pool:
+        keys = KeyStore(pool)
+        yield Grantor(who.key, await _power_now(request, who.key, keys), keys, BudgetStore(pool))
+
+
+async def _power_now(request: Request, id_: UUID, keys: KeyStore) -> Power:
+    """What the key that asks may by now: since it was recognised it may have been revoked or changed."""
+    who = caller(request)
+    key = await keys.get(id_, who.org)
+    if key is None or key.revoked_at is not None:
         raise InvalidApiKey(
             "This API key is not there any more: an admin can make another with `prysm keys create`."
         )
-    power = await power_of(request, key)
+    scopes = None if key.scopes is None else frozenset(key.scopes)
+    check(replace(who, role=key.role, scopes=scopes), request.method, request.scope["path"])
+    power = await power_of(keys, key)
     if who.expires is not None:  # a text that was rotated away ends before its key does
         ends = datetime.fromtimestamp(who.expires, UTC)
         power = replace(power, expires_at=min(ends, power.expires_at or ends))
-    return Grantor(who.key, power)
+    return power
 
 
 async def power_of(
-    request: Request, key: StoredKey, body: KeySettings | None = None, budget: KeyBudget | None = None
+    keys: KeyStore, key: StoredKey, body: KeySettings | None = None, budget: KeyBudget | None = None
 ) -> Power:
     """What a key may; with a body, what it may once that has changed it, and its budget to `budget` unless None."""
     changed = {} if body is None else {name: getattr(body, name) for name in body.model_fields_set}
-    found = await services(request).keys.binding(key.org, key.id, key.project_id, changed.get("tags", key.tags))
+    found = await keys.binding(key.org, key.id, key.project_id, changed.get("tags", key.tags))
     if budget is not None:  # of a period that is not said nothing is hoped
         period = budget.period or (key.budget.period if key.budget else None) or PERIODS[0]
         found = [*(each for each in found if each.id != key.id), *_own(budget.limit_nano, period, key.id)]
     return _power({name: changed.get(name, getattr(key, name)) for name in PLAIN}, found)
 
 
-async def power_of_new(request: Request, body: KeySettings, org: UUID, project: UUID, id_: UUID) -> Power:
+async def power_with(keys: KeyStore, key: StoredKey, budget: BindingBudget, *, hard: bool) -> Power:
+    """What a key may once this budget over it is as given; one that is not hard binds nothing."""
+    found = await keys.binding(key.org, key.id, key.project_id, key.tags)
+    others = [each for each in found if each.id != budget.id]
+    return _power({name: getattr(key, name) for name in PLAIN}, [*others, budget] if hard else others)
+
+
+async def power_of_new(keys: KeyStore, body: KeySettings, org: UUID, project: UUID, id_: UUID) -> Power:
     """What a key will be able to that is made like this."""
-    found, budget = await services(request).keys.binding(org, id_, project, body.tags), body.budget()
+    found, budget = await keys.binding(org, id_, project, body.tags), body.budget()
     own = _own(budget.limit_nano, budget.period or "total", id_)
     return _power({name: getattr(body, name) for name in PLAIN}, [*found, *own])
 

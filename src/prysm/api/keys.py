@@ -27,8 +27,9 @@ from prysm.store.keys import KeyBudget
 
 if TYPE_CHECKING:
     from prysm.accounts.keys import NewKey
+    from prysm.api.delegated import Grantor
     from prysm.proof.canonical import Json
-    from prysm.store.keys import StoredKey
+    from prysm.store.keys import KeyStore, StoredKey
 
 router = APIRouter(tags=["Keys"])
 REFUSALS = (401, 403, 404, 413, 415, 422, 503)
@@ -44,10 +45,11 @@ async def create(request: Request) -> dict[str, Any]:
     org = await organisation_of(request, body.organisation)
     project = await project_of(request, org, body.project or "default")
     id_, made = uuid4(), parts.directory.issue()
-    (await grantor(request)).gives(await power_of_new(request, body, org, project, id_))
     event = _event(request, "key.create", id_, org, _detail(body.columns(), body.budget()))
     columns = body.columns() | {"id": id_, "org": org, "project": project}
-    await parts.keys.create(event, columns, (made.prefix, made.digest), body.budget())
+    async with grantor(request) as who:
+        who.gives(await power_of_new(who.keys, body, org, project, id_))
+        await who.keys.create(event, columns, (made.prefix, made.digest), body.budget())
     return await _changed(request, id_, made)
 
 
@@ -65,72 +67,71 @@ async def listed(
 @router.get("/v1/keys/{key_id}", responses=documented.refusals(401, 403, 404, 422, 503))
 async def one(request: Request, key_id: UUID) -> dict[str, Any]:
     """One key."""
-    return _item(await _found(request, key_id))
+    return _item(await _found(request, services(request).keys, key_id))
 
 
 @router.patch("/v1/keys/{key_id}", **documented.body(KeyChanges, *REFUSALS))
 async def change(request: Request, key_id: UUID) -> dict[str, Any]:
     """Change what is given and nothing else; null lifts a limit."""
-    body, parts = parse.read(KeyChanges, await read_body(request)), services(request)
-    body.check(parts.catalog)
-    key = await _live(request, key_id)
-    budget = _new_budget(body, key)
-    who = await grantor(request)
-    who.touches(await power_of(request, key))
-    who.gives(await power_of(request, key, body, budget))
-    event = _event(request, "key.update", key.id, key.org, _detail(body.columns(), budget))
-    if not await parts.keys.update(event, key.id, key.org, body.columns(), budget):
-        raise _revoked()
+    body = parse.read(KeyChanges, await read_body(request))
+    body.check(services(request).catalog)
+    async with grantor(request) as who:
+        key = await _live(request, who, key_id)
+        if body.model_fields_set & {"budget_usd", "budget_period"}:
+            who.leaves_alone(key.id, "budget_usd")
+        budget = _new_budget(body, key)
+        who.touches(await power_of(who.keys, key))
+        who.gives(await power_of(who.keys, key, body, budget))
+        event = _event(request, "key.update", key.id, key.org, _detail(body.columns(), budget))
+        if not await who.keys.update(event, key.id, key.org, body.columns(), budget):
+            raise _revoked()
     return await _changed(request, key.id)
 
 
 @router.delete("/v1/keys/{key_id}", responses=documented.refusals(401, 403, 404, 422, 503))
 async def revoke(request: Request, key_id: UUID) -> dict[str, Any]:
     """Void a key for good. It stays listed, since what it did is on record."""
-    key = await _found(request, key_id)
-    if key.revoked_at is None:
-        await _touch(request, key)
-        event = _event(request, "key.revoke", key.id, key.org, {"name": key.name, "prefix": key.prefix})
-        await services(request).keys.revoke(event, key.id, key.org)
+    async with grantor(request) as who:
+        key = await _found(request, who.keys, key_id)
+        if key.revoked_at is None:
+            who.touches(await power_of(who.keys, key))
+            event = _event(request, "key.revoke", key.id, key.org, {"name": key.name, "prefix": key.prefix})
+            await who.keys.revoke(event, key.id, key.org)
     return await _changed(request, key.id)
 
 
 @router.post("/v1/keys/{key_id}/rotate", **documented.body(RotationBody, *REFUSALS))
 async def rotate(request: Request, key_id: UUID) -> dict[str, Any]:
     """Give a key another text, shown this once; the one it has works on for `overlap_s` seconds."""
-    body, parts = parse.read(RotationBody, await read_body(request)), services(request)
-    key, made = await _live(request, key_id), parts.directory.issue()
-    await _touch(request, key)
-    event = _event(request, "key.rotate", key.id, key.org, {"prefix": made.prefix, "overlap_s": body.overlap_s})
+    body, made = parse.read(RotationBody, await read_body(request)), services(request).directory.issue()
     overlap = timedelta(seconds=body.overlap_s)
-    if not await parts.keys.rotate(event, key.id, key.org, (made.prefix, made.digest), overlap):
-        raise _revoked()
+    async with grantor(request) as who:
+        key = await _live(request, who, key_id)
+        who.touches(await power_of(who.keys, key))
+        event = _event(request, "key.rotate", key.id, key.org, {"prefix": made.prefix, "overlap_s": body.overlap_s})
+        if not await who.keys.rotate(event, key.id, key.org, (made.prefix, made.digest), overlap):
+            raise _revoked()
     return await _changed(request, key.id, made)
 
 
-async def _found(request: Request, key_id: UUID) -> StoredKey:
-    key = await services(request).keys.get(key_id, reach(request))
+async def _found(request: Request, keys: KeyStore, key_id: UUID) -> StoredKey:
+    key = await keys.get(key_id, reach(request))
     if key is None:
         raise NotFound("There is no such key: GET /v1/keys lists them.", param="key_id")
     return key
 
 
-async def _live(request: Request, key_id: UUID) -> StoredKey:
-    key = await _found(request, key_id)
+async def _live(request: Request, who: Grantor, key_id: UUID) -> StoredKey:
+    key = await _found(request, who.keys, key_id)
     if key.revoked_at is not None:
         raise _revoked()
     return key
 
 
-async def _touch(request: Request, key: StoredKey) -> None:
-    """Raise `Forbidden` unless the key that asks may do as it likes with this one."""
-    (await grantor(request)).touches(await power_of(request, key))
-
-
 async def _changed(request: Request, key_id: UUID, made: NewKey | None = None) -> dict[str, Any]:
     """The key as it is now; first it is so for whoever comes next."""
     await services(request).directory.renew()
-    item = _item(await _found(request, key_id))
+    item = _item(await _found(request, services(request).keys, key_id))
     return item if made is None else {"key": made.text, **item}
 
 

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import orjson
 
 from prysm.store.administration import asked, changed
+from prysm.store.alone import Alone
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
     from datetime import datetime, timedelta
     from uuid import UUID
 
     from asyncpg import Record
 
-    from prysm.core.caller import Role
+    from prysm.core.caller import Role, Scope
     from prysm.store.audit import Event
     from prysm.store.connection import Pool
 
@@ -125,7 +127,7 @@ class StoredKey:
     role: Role
     organisation: str
     project: str
-    scopes: list[str] | None
+    scopes: list[Scope] | None
     allowed_models: list[str] | None
     allowed_strategies: list[str] | None
     rpm: int | None
@@ -149,6 +151,11 @@ class KeyStore:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._alone = Alone(pool)
+
+    def alone(self, org: UUID, key: UUID) -> AbstractAsyncContextManager[Pool]:
+        """Let `key` check and change keys and budgets while nobody else of its organisation does: see `Alone.turn`."""
+        return self._alone.turn(org, key)
 
     async def create(self, event: Event, columns: Mapping[str, Any], secret: Known, budget: KeyBudget) -> None:
         """Store a key with its first secret; `columns` are those of the table, the id among them."""
