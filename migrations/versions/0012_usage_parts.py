@@ -9,6 +9,8 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
+    # All that this and the next revisions change, in the order in which gateways at work take them.
+    op.execute("LOCK TABLE feedback, usage, cached_answer IN ACCESS EXCLUSIVE MODE")
     # `[{model, provider, calls, tokens_in, tokens_out, cost}]`, one a model; null where `model` is all that was
     # called, or nobody was.
     op.execute("ALTER TABLE usage ADD COLUMN parts jsonb")

@@ -74,6 +74,11 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
         load_config(Settings(config_path=tmp_path), {})
 
 
+def test_what_is_nested_too_deep_is_refused(load: Load) -> None:
+    with pytest.raises(ConfigError, match=r"prysm\.toml: .*too deep"):
+        load("a = " + "[" * 3000)
+
+
 def test_a_syntax_error_names_the_line(load: Load) -> None:
     with pytest.raises(ConfigError, match=r"prysm\.toml: not TOML: .*line 3"):
         load('[server]\ndocs = true\nmetrics = "\n')

@@ -103,6 +103,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path.name}: not UTF-8 text; save the file as UTF-8.") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path.name}: not TOML: {error}.") from None
+    except RecursionError:
+        raise ConfigError(
+            f"{path.name}: a list or table lies too deep in others; nothing here needs that."
+        ) from None
 
 
 def _merged(builtin: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:

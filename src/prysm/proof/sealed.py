@@ -21,7 +21,7 @@ SealState: TypeAlias = Literal["sealed", "spooled"]
 
 # Nothing but its charge and its signature are added to one. It is not frozen because a frozen one is filled through a
 # function call a field.
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(slots=True)
 class Sealed:
     """A receipt: the canonical payload, its SHA-256, the canonical body of every stage, and the signature.
 

@@ -113,7 +113,10 @@ class FeedbackStore:
         kept = Decimal(f"{score:.3f}")
         rows = await self._ask(PUT, request_id, kept, by.org, by.key, by.over_all)
         if rows and not rows[0]["kept"]:
-            raise Forbidden("Another key judged this run: that one, or an admin's, may say something else.")
+            raise Forbidden(
+                "Another key, or one before an upgrade, judged this run: that one, or an admin's, may say something "
+                "else."
+            )
         return rows[0]["replaced"] if rows else None
 
     async def outcomes(self, limit: int, after: int | None = None, by: Judge = ROOT) -> list[Judged]:

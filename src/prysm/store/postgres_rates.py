@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from prysm.errors import Overloaded, PrysmError
-from prysm.store.administration import asked
+from prysm.store.connection import DATABASE_ERRORS
 from prysm.store.verdicts import read
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 REQUESTED = "SELECT requested($1::text::jsonb)"
 AT_ONCE = 50
 """In one statement: runs of the same callers wait behind it, about a millisecond a request."""
+TIMEOUT_S = 5.0
+"""For waiting and being counted together. It is not tried again: what was lost on the way may have been counted."""
 MOST = 512
 """That wait to be counted."""
 
@@ -62,6 +64,8 @@ class PostgresRates:
         self._waiting += 1
         try:
             said = await asyncio.shield(batch.told)
+        except DATABASE_ERRORS:  # a new one for each: what is set on one caller's is no other's
+            raise Overloaded("Requests cannot be counted now: try again in a moment.") from None
         finally:
             self._waiting -= 1
         verdict = read(said[place])
@@ -80,12 +84,18 @@ class PostgresRates:
         return batch
 
     async def _count(self, batch: _Batch) -> list[dict[str, Any]]:
-        async with self._turn:
-            if self._gathering is batch:
-                self._gathering = None
-            rows = await asked(self._pool, REQUESTED, orjson.dumps(batch.callers).decode())
-        told: list[dict[str, Any]] = orjson.loads(rows[0][0])
-        return told
+        try:
+            async with asyncio.timeout(TIMEOUT_S), self._turn:
+                self._close(batch)
+                told = await self._pool.fetchval(REQUESTED, orjson.dumps(batch.callers).decode())
+        finally:
+            self._close(batch)  # nobody is to join one whose time is over
+        counted: list[dict[str, Any]] = orjson.loads(told)
+        return counted
+
+    def _close(self, batch: _Batch) -> None:
+        if self._gathering is batch:
+            self._gathering = None
 
 
 def _seen(told: asyncio.Task[list[dict[str, Any]]]) -> None:
