@@ -303,7 +303,7 @@ class Gateway:
         finished, receipt, durable = await self._seal(begun, "degraded" if begun.run.degraded else "ok", verdict)
         if self._cache is not None and begun.cache is not None:
             self._cache.keep(begun.cache, finished, receipt.proof_hash)
-        return Answer(  # by position here and below: by name costs twice as much
+        return Answer(  # by position here and below: by name costs more
             finished.request,
             finished.plan,
             verdict,

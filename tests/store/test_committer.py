@@ -68,6 +68,23 @@ def test_any_bytes_survive_the_round_trip(postgres_url: str, rows: list[tuple[by
     asyncio.run(round_trip())
 
 
+async def test_in_a_crowd_a_batch_takes_along_who_comes_a_moment_later_and_who_is_alone_waits_for_nobody(
+    sql: Sql, database: SealPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = database.committer.put
+    monkeypatch.setattr(module, "GATHER_S", 0.5)
+    await asyncio.gather(*(put(make()) for _ in range(module.CROWD + 1)))
+    first, second = make(), make()
+    early = asyncio.create_task(put(first))
+    await asyncio.sleep(0.05)
+    await asyncio.gather(early, put(second))
+    ids = f"'{first.request_id}', '{second.request_id}'"
+    assert await sql(f"SELECT count(DISTINCT xmin::text) FROM receipt WHERE request_id IN ({ids})") == 1  # noqa: S608
+    monkeypatch.setattr(module, "GATHER_S", 3600)
+    async with asyncio.timeout(30):
+        await put(make())
+
+
 async def test_a_thousand_waiters_share_a_few_flushes(sql: Sql, database: SealPath) -> None:
     receipts = [make() for _ in range(1000)]
     before = await sql("SELECT pg_current_xact_id()::text::bigint")

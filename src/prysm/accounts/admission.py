@@ -81,14 +81,7 @@ def charge_of(payer: Payer, run: Finished, spent: Account) -> bytes:
     answered = run.verdict.candidate.model if run.verdict is not None else None
     return orjson.dumps(
         {
-            "org": payer.org,
-            "project": payer.project,
-            "key": payer.key,
-            "tags": payer.tags,
-            "strategy": payer.strategy,
-            "mode": payer.mode,
-            "policy": payer.policy,
-            "task": payer.task,
+            **payer.whose(),
             "id": run.request_id,
             "outcome": run.outcome,
             "model": answered.id if answered else None,

@@ -37,13 +37,14 @@ def account(stages: Iterable[Stage]) -> Account:
             continue
         prompt += usage.prompt_tokens or 0
         answer += usage.completion_tokens or 0
-        cost = stage.cost_nano
-        spent = None if spent is None or cost is None else spent + cost
+        spent = _plus(spent, stage.cost_nano)
         estimated = estimated or usage.estimated
         if stage.model is not None:  # no tokens cost nothing, whatever the price
             price = stage.model.price
-            cost = price.input_cost(usage) if usage.prompt_tokens != 0 else 0
-            of_prompts = None if of_prompts is None or cost is None else of_prompts + cost
-            cost = price.output_cost(usage) if usage.completion_tokens != 0 else 0
-            of_answers = None if of_answers is None or cost is None else of_answers + cost
+            of_prompts = _plus(of_prompts, price.input_cost(usage) if usage.prompt_tokens != 0 else 0)
+            of_answers = _plus(of_answers, price.output_cost(usage) if usage.completion_tokens != 0 else 0)
     return Account(prompt, answer, spent, of_prompts, of_answers, estimated)
+
+
+def _plus(sum_: int | None, cost: int | None) -> int | None:
+    return None if sum_ is None or cost is None else sum_ + cost

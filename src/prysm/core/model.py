@@ -22,7 +22,6 @@ TASKS: tuple[Task, ...] = tuple(task for task in get_args(Task) if task != "embe
 TIERS: tuple[Tier, ...] = get_args(Tier)
 
 TOKENS_PER_MTOK = 1_000_000
-_HALF_AN_MTOK = TOKENS_PER_MTOK // 2
 NANO_PER_USD = 1_000_000_000
 TIER_QUALITY: Mapping[Tier, float] = MappingProxyType({"small": 0.50, "mid": 0.60, "strong": 0.75})
 """Prior P(correct) of a model the catalog says nothing about."""
@@ -51,7 +50,7 @@ class Price:
         if usage.prompt_tokens is None or self.input is None:
             return None
         if not (usage.cached_tokens or usage.cache_write_tokens or usage.audio_prompt_tokens):
-            return (usage.prompt_tokens * self.input + _HALF_AN_MTOK) // TOKENS_PER_MTOK
+            return _round(usage.prompt_tokens * self.input)
         # Parts of the prompt: a surplus that a provider reports is not counted as cost.
         cached = min(usage.cached_tokens or 0, usage.prompt_tokens)
         written = min(usage.cache_write_tokens or 0, usage.prompt_tokens - cached)
@@ -70,7 +69,7 @@ class Price:
         if usage.completion_tokens is None or self.output is None:
             return None
         if not (usage.reasoning_tokens or usage.audio_completion_tokens):
-            return (usage.completion_tokens * self.output + _HALF_AN_MTOK) // TOKENS_PER_MTOK
+            return _round(usage.completion_tokens * self.output)
         reasoning = min(usage.reasoning_tokens or 0, usage.completion_tokens) if self.reasoning is not None else 0
         spoken = min(usage.audio_completion_tokens or 0, usage.completion_tokens - reasoning)
         spoken_rate = self.output if self.audio_output is None else self.audio_output
@@ -79,7 +78,7 @@ class Price:
 
 
 def _round(nano_times_mtok: int) -> int:
-    return (nano_times_mtok + _HALF_AN_MTOK) // TOKENS_PER_MTOK
+    return (nano_times_mtok + TOKENS_PER_MTOK // 2) // TOKENS_PER_MTOK
 
 
 @dataclass(frozen=True, slots=True)
